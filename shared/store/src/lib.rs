@@ -1,0 +1,18 @@
+//! The storage port: what Suitecast asks of an object store, in its own words, and the S3 adapter behind it.
+//!
+//! The port is narrow on purpose (six verbs over one bucket) so that the strict in-memory S3 of the tests, the
+//! fault-injecting wrapper and the real adapter can be held to one contract. No SDK type crosses it.
+//!
+//! Every key is atomic with read-after-write; nothing is atomic across keys. All of Suitecast's safety rests on the
+//! conditions below, so an engine that answers success without honouring one is caught by the contract suite.
+
+mod error;
+mod port;
+mod s3;
+
+pub use error::{ErrorKind, Operation, StoreError};
+pub use port::{
+    Body, CopyCondition, CopyRequest, CopySource, Copied, ETag, GetCondition, GetRequest, Got, ListPage, ListRequest,
+    Listed, ObjectHeaders, ObjectInfo, PutRequest, Put, SourceCondition, Store, VersionId, WriteCondition,
+};
+pub use s3::{S3Bucket, S3ClientSettings, s3_client};
