@@ -15,4 +15,4 @@ pub use port::{
     Body, CopyCondition, CopyRequest, CopySource, Copied, ETag, GetCondition, GetRequest, Got, ListPage, ListRequest,
     Listed, ObjectHeaders, ObjectInfo, PutRequest, Put, SourceCondition, Store, VersionId, WriteCondition,
 };
-pub use s3::{S3Bucket, S3ClientSettings, s3_client};
+pub use s3::{COPY_OPERATION_TIMEOUT, MAX_COPY_BYTES, OPERATION_TIMEOUT, S3Bucket, S3ClientSettings, s3_client};
