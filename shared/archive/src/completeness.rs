@@ -1,0 +1,146 @@
+//! Which indices a release makes necessary.
+//!
+//! Archives list the digest of an index's uncompressed form without shipping it, so "everything listed" is too much; and a
+//! client takes whichever compressed form it likes best, so "one form of each" is too little. The rule between is below.
+
+use std::collections::BTreeMap;
+
+use crate::{ArchivePath, Compression, IndexKind, Release, ReleaseEntry, Scope, Strictness};
+
+/// One listed form of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// Its path relative to the suite.
+    pub path: ArchivePath,
+    /// What the release says of it.
+    pub entry: ReleaseEntry,
+    /// How it is compressed.
+    pub compression: Compression,
+    /// Whether it counts towards [`IndexGroup::need`].
+    pub required: bool,
+}
+
+/// How many of a group's required variants have to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// Each of them (strict).
+    Each,
+    /// One of them, whichever (relaxed).
+    One,
+    /// None: the group is taken where it exists, and warned about where it does not.
+    Nothing,
+}
+
+/// The variants of one index: what is the same file under different compressions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexGroup {
+    /// The path without a compression's suffix, relative to the suite.
+    pub stem: ArchivePath,
+    /// What it is for.
+    pub kind: IndexKind,
+    /// How many of the required variants have to be there.
+    pub need: Need,
+    /// The variants, in the order of their paths.
+    pub variants: Vec<Variant>,
+}
+
+impl IndexGroup {
+    /// The variants that count towards [`IndexGroup::need`].
+    pub fn required(&self) -> impl Iterator<Item = &Variant> {
+        self.variants.iter().filter(|variant| variant.required)
+    }
+
+    /// The variant to read for the files it names: a required one where any is, the smallest to fetch first (xz, gz,
+    /// plain). None where the kind names no files, or no variant has a compression that is read.
+    ///
+    /// Where one variant is enough, it need not be the one that exists: see [`IndexGroup::readable_variants`].
+    pub fn readable(&self) -> Option<&Variant> {
+        self.readable_variants().into_iter().next()
+    }
+
+    /// The variants that can be read for the files they name, the best first: required before others, xz, gz, plain.
+    pub fn readable_variants(&self) -> Vec<&Variant> {
+        if !self.kind.names_files() {
+            return Vec::new();
+        }
+        let mut ranked: Vec<_> = self
+            .variants
+            .iter()
+            .filter_map(|variant| variant.compression.reading_rank().map(|rank| (!variant.required, rank, variant)))
+            .collect();
+        ranked.sort_by_key(|(is_optional, rank, _)| (*is_optional, *rank));
+        ranked.into_iter().map(|(_, _, variant)| variant).collect()
+    }
+}
+
+/// The indices of a release inside the scope, grouped by stem, in the order of their stems.
+///
+/// Strict: every compressed variant is required, since a client may pick any; a plain one only where it is the sole form,
+/// since archives list the digest of plain forms that they do not ship. Not required: a plain form of no size (apt skips
+/// it), and `binary-all` where the release says that clients do not look there. Relaxed: one variant, and none of what apt can do without.
+///
+/// ```
+/// use suitecast_archive::{Release, Scope, index_groups};
+///
+/// let digest = "0".repeat(64);
+/// let text = format!(
+///     "Date: Mon, 23 Nov 2026 00:00:00 UTC\nSHA256:\n {digest} 9 main/binary-amd64/Packages\n {digest} 5 main/binary-amd64/Packages.xz\n"
+/// );
+/// let groups = index_groups(&Release::parse(text.as_bytes())?, &Scope::everything());
+/// let required: Vec<&str> = groups[0].required().map(|variant| variant.path.as_str()).collect();
+/// assert_eq!(required, ["main/binary-amd64/Packages.xz"]);
+/// # Ok::<(), suitecast_archive::ReleaseError>(())
+/// ```
+pub fn index_groups(release: &Release, scope: &Scope) -> Vec<IndexGroup> {
+    let mut variants_by_stem: BTreeMap<ArchivePath, Vec<Variant>> = BTreeMap::new();
+    for (path, entry) in &release.entries {
+        if scope.admits_index(path) {
+            let variant =
+                Variant { path: path.clone(), entry: *entry, compression: Compression::of_path(path), required: false };
+            variants_by_stem.entry(Compression::stem(path)).or_default().push(variant);
+        }
+    }
+    let is_all_ruled_out = rules_out_binary_all(release);
+    let group = |(stem, mut variants): (ArchivePath, Vec<Variant>)| {
+        let kind = IndexKind::of_path(&stem);
+        let is_ruled_out = is_all_ruled_out && stem.parent().is_some_and(is_binary_all);
+        let is_optional = is_ruled_out || scope.strictness == Strictness::Relaxed && kind.is_extra();
+        if !is_optional {
+            mark_required(&mut variants);
+        }
+        let need = match (variants.iter().any(|variant| variant.required), scope.strictness) {
+            (false, _) => Need::Nothing,
+            (true, Strictness::Strict) => Need::Each,
+            (true, Strictness::Relaxed) => Need::One,
+        };
+        if need == Need::One {
+            // Any form will do, the plain one too, which the strict rule leaves aside.
+            for variant in &mut variants {
+                variant.required = true;
+            }
+        }
+        IndexGroup { stem, kind, need, variants }
+    };
+    variants_by_stem.into_iter().map(group).collect()
+}
+
+fn mark_required(variants: &mut [Variant]) {
+    let has_compressed = variants.iter().any(|variant| variant.compression != Compression::None);
+    for variant in variants {
+        variant.required = match variant.compression {
+            Compression::None => !has_compressed && variant.entry.size > 0,
+            _ => true,
+        };
+    }
+}
+
+/// Whether clients leave `binary-all` alone: `all` is not among the architectures, or the release says that its packages are
+/// in every other architecture's index too. Without the field `Architectures` apt takes every architecture as supported.
+fn rules_out_binary_all(release: &Release) -> bool {
+    let supports_all = release.architectures.is_empty() || release.architectures.iter().any(|name| name == "all");
+    !supports_all || release.no_support_for_architecture_all_packages
+}
+
+fn is_binary_all(directory: &str) -> bool {
+    directory.rsplit_once('/').map_or(directory, |(_, name)| name) == "binary-all"
+}

@@ -1,0 +1,83 @@
+//! The headers that objects are served with.
+
+use crate::{ArchivePath, Compression, IndexKind, KeyClass};
+
+/// For what never changes under its name.
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+/// For what changes under its name: caches may keep it, and must ask each time.
+pub const REVALIDATE: &str = "public, max-age=0, must-revalidate";
+
+/// `Content-Type` and `Cache-Control` as far as the class of a key tells them; [`object_headers`] looks at the name too.
+///
+/// ```
+/// use suitecast_archive::{Archives, IMMUTABLE, UnlistedTrees, headers};
+///
+/// let class = Archives::parse("/")?.classify("pool/main/h/hello/hello_2.10-3_amd64.deb", &UnlistedTrees::default());
+/// assert_eq!(headers(&class), (Some("application/vnd.debian.binary-package"), Some(IMMUTABLE)));
+/// # Ok::<(), suitecast_archive::ArchivesError>(())
+/// ```
+pub fn headers(class: &KeyClass) -> (Option<&'static str>, Option<&'static str>) {
+    match class {
+        KeyClass::Pool { path } => (content_type(path.as_str()), Some(IMMUTABLE)),
+        KeyClass::ByHash { .. } => (None, Some(IMMUTABLE)),
+        KeyClass::ReleaseFile { file, .. } => (content_type(file.file_name()), Some(REVALIDATE)),
+        KeyClass::Index | KeyClass::Unlisted { .. } => (None, Some(REVALIDATE)),
+        KeyClass::Private => (Some("application/json"), Some("no-store")),
+        KeyClass::Foreign => (None, None),
+    }
+}
+
+/// `Content-Type` and `Cache-Control` of an object by its class and key. The patches beside a `*.diff/Index` are told
+/// from indices here: their names are never used twice.
+pub fn object_headers(class: &KeyClass, key: &str) -> (Option<&'static str>, Option<&'static str>) {
+    match class {
+        KeyClass::Index if is_patch(key) => (content_type(key), Some(IMMUTABLE)),
+        KeyClass::Index | KeyClass::Unlisted { .. } => (content_type(key), Some(REVALIDATE)),
+        _ => headers(class),
+    }
+}
+
+/// Whether a key is that of a patch to an index (`Packages.diff/T-2026-…-F-….gz`).
+fn is_patch(key: &str) -> bool {
+    let Ok(path) = ArchivePath::parse(key) else {
+        return false;
+    };
+    path.parent().is_some_and(|parent| parent.ends_with(".diff")) && IndexKind::of_path(&path) != IndexKind::DiffIndex
+}
+
+/// The media type that a name says; none where it says nothing, so that the store's default stays.
+///
+/// Compressed files are served as what they are, never with a `Content-Encoding`: apt wants the very bytes.
+pub fn content_type(key: &str) -> Option<&'static str> {
+    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
+    let (stem, compression) = Compression::split(name);
+    match compression {
+        Compression::Gzip => return Some("application/gzip"),
+        Compression::Xz => return Some("application/x-xz"),
+        Compression::Bzip2 => return Some("application/x-bzip2"),
+        Compression::Lzma => return Some("application/x-lzma"),
+        Compression::Zstd => return Some("application/zstd"),
+        Compression::Lz4 => return Some("application/x-lz4"),
+        Compression::None => {}
+    }
+    match stem {
+        "InRelease" | "Release" | "Packages" | "Sources" | "Index" | "MD5SUMS" | "SHA256SUMS" => {
+            return Some("text/plain; charset=utf-8");
+        }
+        _ if ["Contents-", "Translation-", "Commands-"].iter().any(|start| stem.starts_with(start)) => {
+            return Some("text/plain; charset=utf-8");
+        }
+        _ => {}
+    }
+    match stem.rsplit_once('.')?.1 {
+        "deb" | "udeb" | "ddeb" => Some("application/vnd.debian.binary-package"),
+        "gpg" | "asc" | "sign" => Some("application/pgp-signature"),
+        "dsc" | "changes" | "buildinfo" | "txt" => Some("text/plain; charset=utf-8"),
+        "html" => Some("text/html; charset=utf-8"),
+        "tar" => Some("application/x-tar"),
+        "yml" | "yaml" => Some("application/yaml"),
+        "json" => Some("application/json"),
+        _ => None,
+    }
+}
