@@ -1,0 +1,104 @@
+# Suitecast: `make help` says what there is.
+#
+# Everything that is installed goes to .tools/, pinned; everything that is built to target/. Servers listen on the loopback.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+CLOUD := .tools/cloud
+SAM := .tools/sam
+MACHETE_VERSION := 0.9.2
+MACHETE := .tools/cargo-machete-$(MACHETE_VERSION)/bin/cargo-machete
+CLOUD_PYTHON := PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(CLOUD)/bin/python
+
+# For the functions: what the demo and the tests run is x86_64 in a profile that is quick to build; what is deployed is
+# `make build-functions PROFILE=release FUNCTION_ARCHITECTURE=arm64`, as the template's parameter says by default.
+PROFILE ?= quick
+FUNCTION_ARCHITECTURE ?= x86_64
+TARGET_x86_64 := x86_64-unknown-linux-gnu
+TARGET_arm64 := aarch64-unknown-linux-gnu
+# cargo for the processor it knows; zig, which cargo-lambda brings along, to cross over to the other.
+COMPILER_x86_64 := cargo
+COMPILER_arm64 := cargo-zigbuild
+
+export SAM_CLI_TELEMETRY := 0
+
+##@ Trying it
+
+.PHONY: demo
+demo: build-functions ## Show it at work on this machine; BREAK=early-swap proves that the reader sees, KEEP=1 leaves the cloud up
+	$(CLOUD_PYTHON) -m demo $(if $(BREAK),--break=$(BREAK)) $(if $(filter 1,$(KEEP)),--keep)
+
+##@ Checking it
+
+.PHONY: test
+test: test-rust test-cloud ## Every test: of the crates, and of the pipeline on the local cloud
+
+.PHONY: test-rust
+test-rust: $(CLOUD)/.installed ## The crates' tests, contract suites included
+	cargo test --workspace --locked
+
+.PHONY: test-cloud
+test-cloud: build-functions ## The pipeline on the local cloud, with the real functions
+	$(CLOUD_PYTHON) -m cloud.run_tests
+
+.PHONY: check
+check: tools ## What may not be wrong before a test runs: format, lints, docs, layers, licences, unused dependencies, template
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+	python3 tests/tools/check_layers.py
+	$(CLOUD)/bin/cargo-deny --offline check licenses bans sources
+	$(MACHETE)
+	$(MAKE) --no-print-directory lint
+
+.PHONY: lint
+lint: $(SAM)/.installed ## The template, by cfn-lint and sam; without network or credentials
+	$(SAM)/bin/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=us-east-1 $(SAM)/bin/sam validate --lint --template template.yaml
+
+.PHONY: contract
+contract: ## The storage contract against any S3 server: S3_ENDPOINT=http://… and the usual AWS_ variables
+	@test -n "$(S3_ENDPOINT)" || { echo "contract: say which server, as S3_ENDPOINT=http://127.0.0.1:9000"; exit 2; }
+	S3_ENDPOINT=$(S3_ENDPOINT) cargo test --package suitecast-tests --test contract --locked -- --nocapture
+
+##@ Running it
+
+STACK ?= suitecast-region
+.PHONY: replay
+replay: $(CLOUD)/.installed ## Look at a suite again in a Region: REGION=eu-west-1 SUITE=dists/bookworm [DRY_RUN=1 FORCE=1 FULL=1 STACK=…]
+	@$(CLOUD)/bin/python tests/tools/replay.py --stack "$(STACK)" --region "$(REGION)" --suite "$(SUITE)" \
+	    $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(FORCE)),--force) $(if $(filter 1,$(FULL)),--full)
+
+.PHONY: build-functions
+build-functions: tools-cloud ## The functions' zips in target/lambda; PROFILE=release FUNCTION_ARCHITECTURE=arm64 for deploying
+	PATH="$$PWD/$(CLOUD)/bin:$$PATH" cargo lambda build --locked --output-format zip --profile $(PROFILE) \
+	    --target $(TARGET_$(FUNCTION_ARCHITECTURE)) --compiler $(COMPILER_$(FUNCTION_ARCHITECTURE)) \
+	    --package suitecast-replicate --package suitecast-publish
+
+##@ Tools
+
+.PHONY: tools
+tools: tools-cloud $(SAM)/.installed $(MACHETE) ## Install what the targets above need, pinned, into .tools/
+
+.PHONY: tools-cloud
+tools-cloud: $(CLOUD)/.installed $(SAM)/.installed
+
+# The lists in tests/tools are complete, so pip resolves nothing.
+.tools/%/.installed: tests/tools/%.txt
+	@echo "installing $(@D) from $<"
+	@python3 -m venv $(@D) || { echo "python3 has no venv module: on Debian, apt-get install python3-venv"; exit 1; }
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	@touch $@
+
+$(MACHETE):
+	@echo "installing cargo-machete $(MACHETE_VERSION)"
+	@cargo install --quiet --locked --debug --root $(@D)/.. --target-dir $(@D)/../target --version $(MACHETE_VERSION) cargo-machete
+	@rm -rf $(@D)/../target
+
+.PHONY: help
+help: ## This
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,67 @@
+"""The template, as it is packaged, makes a master and three Regions that are wired to one another."""
+
+import unittest
+
+from cloud import LocalCloud, deploy
+
+
+class TheTemplateDeploys(unittest.TestCase):
+    """One deployment, looked at from several sides."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cloud = LocalCloud().__enter__()
+        cls.addClassCleanup(cls.cloud.stop)
+        cls.deployed = deploy(cls.cloud)
+
+    def test_a_replaced_upload_stays_readable(self):
+        s3 = self.cloud.client("s3")
+        old = s3.put_object(Bucket=self.deployed.master_bucket, Key="notes", Body=b"old")["VersionId"]
+        s3.put_object(Bucket=self.deployed.master_bucket, Key="notes", Body=b"new")
+        answer = s3.get_object(Bucket=self.deployed.master_bucket, Key="notes", VersionId=old)
+        self.assertEqual(answer["Body"].read(), b"old")
+
+    def test_a_failed_message_is_kept_for_fourteen_days(self):
+        for region, stack in self.deployed.regions.items():
+            for queue in ("UploadsDeadLetters", "SuitesDeadLetters"):
+                attributes = self.cloud.client("sqs", region).get_queue_attributes(
+                    QueueUrl=stack.outputs[queue], AttributeNames=["MessageRetentionPeriod"]
+                )["Attributes"]
+                self.assertEqual(attributes["MessageRetentionPeriod"], str(14 * 24 * 3600), f"{queue} in {region}")
+
+    def test_a_message_outlives_six_runs_of_its_function(self):
+        for region, stack in self.deployed.regions.items():
+            for queue, function in (("UploadsQueue", "ReplicateFunction"), ("SuitesQueue", "PublishFunction")):
+                attributes = self.cloud.client("sqs", region).get_queue_attributes(
+                    QueueUrl=stack.outputs[queue], AttributeNames=["VisibilityTimeout"]
+                )["Attributes"]
+                timeout = self.cloud.client("lambda", region).get_function_configuration(
+                    FunctionName=stack.outputs[function]
+                )["Timeout"]
+                self.assertGreaterEqual(int(attributes["VisibilityTimeout"]), 6 * timeout, f"{queue} in {region}")
+
+    def test_every_region_is_told_where_its_buckets_are(self):
+        for region, stack in self.deployed.regions.items():
+            for function in ("ReplicateFunction", "PublishFunction"):
+                variables = self.cloud.client("lambda", region).get_function_configuration(
+                    FunctionName=stack.outputs[function]
+                )["Environment"]["Variables"]
+                self.assertEqual(variables["SUITECAST_MASTER_BUCKET"], self.deployed.master_bucket)
+                self.assertEqual(variables["SUITECAST_MASTER_REGION"], self.deployed.master_region)
+                self.assertEqual(variables["SUITECAST_REGION_BUCKET"], stack.bucket)
+                self.assertIn(region, variables["SUITECAST_REGION_BUCKET"])
+
+    def test_a_retained_bucket_is_taken_over(self):
+        region = "eu-west-1"
+        stack = self.deployed.regions[region]
+        with LocalCloud() as cloud:
+            cloud.client("s3", region).create_bucket(
+                Bucket=stack.bucket, CreateBucketConfiguration={"LocationConstraint": region}
+            )
+            cloud.client("s3", region).put_object(Bucket=stack.bucket, Key="pool/kept.deb", Body=b"kept")
+            again = deploy(cloud, regions=(region,), parameters={"CreateRegionBucket": "false"})
+            self.assertEqual(again.read(region, "pool/kept.deb"), b"kept")
+
+
+if __name__ == "__main__":
+    unittest.main()
