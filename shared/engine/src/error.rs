@@ -27,6 +27,14 @@ pub enum EngineError {
         #[source]
         source: QueueError,
     },
+    /// Which suites wait for an upload could not be found out, or they could not be woken: the upload's message comes back.
+    #[error("{doing}: {detail}")]
+    WakeFailed {
+        /// What was being done.
+        doing: String,
+        /// What the store or the queue said.
+        detail: String,
+    },
     /// Another run got in between more often than this one may try.
     #[error("suite {suite}: lost {attempts} races while {doing}; the message comes back and tries again")]
     Contended {
@@ -52,7 +60,7 @@ impl EngineError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Store { source, .. } => source.is_retryable(),
-            Self::Queue { .. } | Self::Contended { .. } => true,
+            Self::Queue { .. } | Self::WakeFailed { .. } | Self::Contended { .. } => true,
             Self::Rejected { .. } => false,
         }
     }

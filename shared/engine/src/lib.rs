@@ -3,10 +3,35 @@
 //! What is to be done is decided in `suitecast-mirror`, which does no I/O; this crate observes, asks it, does what it
 //! says in the order it says, and records the outcome. It never reads the environment or a clock of its own.
 
+mod attempt;
+mod candidates;
+mod concurrent;
+mod conflict;
 mod error;
+mod fill;
+mod index_files;
+mod lease;
+pub mod limits;
+mod listing;
+mod meter;
+mod objects;
+mod pool;
 mod ports;
+mod private_keys;
+pub mod publish;
+mod release_io;
+pub mod replicate;
+mod report;
+mod run;
 mod settings;
+mod state_store;
+mod suites;
+mod swap;
+pub mod sweep;
+mod trees;
+mod waiting;
 
 pub use error::EngineError;
 pub use ports::{Clock, Ports, QueueError, SuitesQueue, Wake};
-pub use settings::{Settings, SuitePatterns, SuitePatternsError};
+pub use report::{Outcome, PublishReport, Signature};
+pub use settings::{Settings, SuitePatterns};

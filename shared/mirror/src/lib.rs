@@ -1,1 +1,23 @@
-//! Placeholder.
+//! Deciding what a Region does about a suite: pure functions of what was observed.
+//!
+//! Nothing here does I/O, reads a clock or knows S3. [`decide`] says whether a release is to be published, waited for
+//! or refused; [`plan_swap`] lays the writes of a swap out in their order; [`SuiteState`] is what is remembered between
+//! runs. The engine carries it out.
+
+mod decide;
+mod known;
+pub mod limits;
+mod missing;
+mod plan;
+mod release_set;
+mod state;
+
+pub use decide::{Decision, Observation, ServedRelease, decide};
+pub use known::KnownFiles;
+pub use missing::{Awaited, MissingObjects};
+pub use plan::{Before, Overwrite, Phase, Planned, Step, SwapPlan, plan_swap};
+pub use release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem};
+pub use state::{
+    Candidate, Intent, Lease, Live, Missing, MissingReason, Progress, ReleaseTags, Served, SuiteState, Unsettled,
+    Waiting, Woken,
+};

@@ -1,0 +1,205 @@
+//! A key that holds other bytes than the release asks for.
+//!
+//! S3 has no atomic answer to a file changed in place: between the overwrite and the commit the live release names
+//! bytes that are gone, and after it every client with the old index fails. So the old bytes stay while any release that
+//! is served, or was within the grace period, names them; only bytes that nobody names are overwritten, from a private
+//! key where the new ones were verified first.
+
+use suitecast_archive::{ArchivePath, Digest, IndexKind, ReleaseFile, SuiteName, by_hash_path, index_groups};
+use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet};
+use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, WriteCondition};
+
+use crate::EngineError;
+use crate::index_files::{read, stage, staging_key, unstage};
+use crate::listing::list_all;
+use crate::objects::{Brought, Content, Place};
+use crate::private_keys::STATES;
+use crate::run::Run;
+use crate::state_store::collect;
+
+/// A key and what stands in the way.
+pub(crate) struct Occupied {
+    pub(crate) key: String,
+    /// What the release asks for.
+    pub(crate) content: Content,
+    /// The tag of what stands there.
+    pub(crate) etag: ETag,
+    /// What stands there, for a person.
+    pub(crate) found: String,
+    /// Whether such files change in place by their nature.
+    pub(crate) mutable: bool,
+}
+
+/// What is done about it.
+#[derive(Debug)]
+pub(crate) enum Resolution {
+    /// The right bytes stand there now; nobody named the others.
+    Repaired,
+    /// To be overwritten as late as can be.
+    DuringSwap(Overwrite),
+    /// The master does not hold the right bytes either.
+    Missing {
+        /// The key, with the tag seen there.
+        seen: Vec<(String, Option<String>)>,
+        /// Why.
+        reason: MissingReason,
+    },
+    /// The old bytes must stay.
+    Refused {
+        /// Why, and what to do.
+        rule: String,
+    },
+}
+
+/// Who names the bytes that stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    ByNobody,
+    ByThisSuite,
+    ByAnother,
+}
+
+/// Decides and, where nobody is hurt, repairs.
+pub(crate) async fn resolve(run: &Run<'_>, occupied: &Occupied) -> Result<Resolution, EngineError> {
+    let key = &occupied.key;
+    let places = [Place::unseen(key.clone())];
+    if run.dry_run {
+        let rule = format!("{key} holds {} here and {} in the release", occupied.found, occupied.content.describe());
+        return Ok(Resolution::Refused { rule });
+    }
+    let staged = stage(run, key, &places, &occupied.content)
+        .await
+        .map_err(run.failed("verifying the new bytes of a key that changed"))?;
+    if let Brought::Missing { seen, reason } = staged {
+        return Ok(Resolution::Missing { seen, reason });
+    }
+    let named = who_names(run, key, &occupied.content).await?;
+    let allowed = run.settings.allow_change_in_place || occupied.mutable;
+    match named {
+        Named::ByNobody => {
+            unstage(run, key, WriteCondition::Matches(occupied.etag.clone()), &occupied.content)
+                .await
+                .map_err(run.failed("overwriting bytes that no release names"))?;
+            Ok(Resolution::Repaired)
+        }
+        Named::ByThisSuite if allowed => {
+            let Some(digest) = occupied.content.digests.checkable() else {
+                return Ok(Resolution::Refused { rule: format!("{key}: the release gives no digest to check it by") });
+            };
+            Ok(Resolution::DuringSwap(Overwrite {
+                key: key.clone(),
+                seen: occupied.etag.as_str().to_owned(),
+                staging: staging_key(run, key, &occupied.content),
+                digest,
+                size: occupied.content.size.unwrap_or(0),
+            }))
+        }
+        Named::ByThisSuite => Ok(Resolution::Refused {
+            rule: format!(
+                "{key} was changed in place: a release that is served, or was within three days, names other bytes under \
+                 this name; give the file a new version, or set AllowChangeInPlace and accept the window"
+            ),
+        }),
+        Named::ByAnother => Ok(Resolution::Refused {
+            rule: format!(
+                "{key} was changed in place while a release of another suite names its old bytes; give the file a new version"
+            ),
+        }),
+    }
+}
+
+/// Reads every release of the Region that is served, or was within the grace period, and looks who names the key with
+/// other content than this. Costs a reading of all their indices, and happens only when a key holds unexpected bytes.
+async fn who_names(run: &Run<'_>, key: &str, content: &Content) -> Result<Named, EngineError> {
+    let listing = list_all(run.region.as_ref(), STATES, false).await.map_err(run.failed("listing the suites here"))?;
+    let mut named = Named::ByNobody;
+    for listed in &listing.objects {
+        let Some(state) = read_state(run, &listed.key).await? else { continue };
+        let whose = if state.suite == *run.suite { Named::ByThisSuite } else { Named::ByAnother };
+        if whose <= named {
+            continue;
+        }
+        for commit_digest in state.protected(run.now()).collect::<Vec<_>>() {
+            if release_names(run, &state.suite, &commit_digest, key, content).await? {
+                named = named.max(whose);
+                break;
+            }
+        }
+    }
+    Ok(named)
+}
+
+async fn read_bytes(run: &Run<'_>, key: &str, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
+    let request = GetRequest { key: key.to_owned(), version: None, condition: GetCondition::Always };
+    match run.region.get(request).await {
+        Ok(Got::Object { body, .. }) => collect(body, key, run.region.bucket(), limit)
+            .await
+            .map(Some)
+            .map_err(run.failed("reading what other releases name")),
+        Ok(Got::Unchanged) => Ok(None),
+        Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(run.failed("reading what other releases name")(error)),
+    }
+}
+
+async fn read_state(run: &Run<'_>, key: &str) -> Result<Option<suitecast_mirror::SuiteState>, EngineError> {
+    let bytes = read_bytes(run, key, crate::limits::MAX_STATE_BYTES).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// Whether one release of one suite names the key with other content. What cannot be read counts as naming it: a doubt
+/// keeps the bytes.
+async fn release_names(
+    run: &Run<'_>,
+    suite: &SuiteName,
+    commit_digest: &Digest,
+    key: &str,
+    content: &Content,
+) -> Result<bool, EngineError> {
+    let Some(archive) = run.settings.archives.archive_of(suite) else { return Ok(false) };
+    let Some(path) = key.strip_prefix(archive.prefix.as_str()).and_then(|path| ArchivePath::parse(path).ok()) else {
+        return Ok(false);
+    };
+    let mut set = None;
+    for file in [ReleaseFile::InRelease, ReleaseFile::Release] {
+        let Ok(name) = ArchivePath::parse(file.file_name()) else { continue };
+        let pinned = suite.key(&by_hash_path(&name, commit_digest));
+        if let Some(bytes) = read_bytes(run, &pinned, suitecast_archive::MAX_RELEASE_BYTES).await? {
+            let in_release = file == ReleaseFile::InRelease || bytes.starts_with(b"-----BEGIN PGP SIGNED MESSAGE-----");
+            let files = if in_release {
+                ReleaseFiles { in_release: Some(bytes), ..ReleaseFiles::default() }
+            } else {
+                ReleaseFiles { release: Some(bytes), ..ReleaseFiles::default() }
+            };
+            set = ReleaseSet::read(files, None).ok();
+            break;
+        }
+    }
+    let Some(set) = set else {
+        // Prepared and never pinned: the run died before it touched anything that clients see.
+        return Ok(false);
+    };
+    let other_run = Run { suite, archive, ..run.view() };
+    for group in index_groups(&set.release, &run.settings.scope) {
+        let Some(variant) = group.readable() else { continue };
+        if group.kind == IndexKind::ArchitectureRelease {
+            continue;
+        }
+        let Some(digest) = variant.entry.digests.checkable() else { continue };
+        let index_key = suite.key(&by_hash_path(&variant.path, &digest));
+        let mut names_it = false;
+        let mut sink = |file: suitecast_archive::NamedFile| {
+            let same = file.digests.checkable() == content.digests.checkable();
+            names_it |= file.path == path && !same;
+        };
+        match read(&other_run, run.region.as_ref(), &index_key, group.kind, variant, &mut sink).await {
+            Ok(()) if names_it => return Ok(true),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(suite = %suite, key = index_key, %error, "an index of a protected release cannot be read");
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,284 @@
+//! Filling a Region with everything that a release names, before anything that clients see is touched.
+
+use std::collections::BTreeMap;
+
+use suitecast_archive::{
+    ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Variant, by_hash_path, index_groups,
+};
+use suitecast_mirror::{KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet};
+
+use crate::EngineError;
+use crate::concurrent::try_map;
+use crate::index_files::{ReadError, Standing, ensure, read, suite_key};
+use crate::pool::{self, Batch};
+use crate::run::Run;
+
+/// What filling came to.
+#[derive(Debug)]
+pub(crate) enum Filled {
+    /// Everything is here and verified.
+    Whole {
+        /// The indices that were looked at and stand under their by-hash names.
+        present: Vec<(ArchivePath, ReleaseEntry)>,
+        /// What is to be overwritten during the swap.
+        in_place: Vec<Overwrite>,
+    },
+    /// Something is not in the master yet.
+    Missing {
+        /// What.
+        missing: MissingObjects,
+        /// How far verification came.
+        verified: BTreeMap<ArchivePath, usize>,
+    },
+    /// The release cannot be served.
+    Refused {
+        /// Why, and what to do.
+        rule: String,
+    },
+    /// The slice ended first.
+    SliceOver {
+        /// How far verification came.
+        verified: BTreeMap<ArchivePath, usize>,
+    },
+    /// A dry run: this much would be copied.
+    WouldCopy {
+        /// Objects.
+        objects: u64,
+    },
+}
+
+/// A release to fill, and what needs no second look.
+pub(crate) struct Filling<'a> {
+    pub(crate) set: &'a ReleaseSet,
+    /// The live release, where the state vouches for it.
+    pub(crate) previous: Option<&'a Release>,
+    /// What an earlier slice verified of the very same work.
+    pub(crate) progress: Option<&'a Progress>,
+}
+
+impl Filling<'_> {
+    /// Whether the verified live release lists this very file.
+    fn is_vouched(&self, variant: &Variant) -> bool {
+        self.previous.is_some_and(|previous| previous.entries.get(&variant.path) == Some(&variant.entry))
+    }
+}
+
+/// Where each index that was looked at can be read: `None` stands for the Region's by-hash name, a key for the master's.
+type Readable = BTreeMap<ArchivePath, Option<String>>;
+
+/// Fills. Cost follows the difference between the release and the one that is vouched for.
+pub(crate) async fn fill(run: &Run<'_>, filling: &Filling<'_>) -> Result<Filled, EngineError> {
+    let groups = index_groups(&filling.set.release, &run.settings.scope);
+    let by_hash = filling.set.release.acquire_by_hash;
+    let wanted: Vec<&Variant> =
+        groups.iter().flat_map(|group| &group.variants).filter(|variant| !filling.is_vouched(variant)).collect();
+    let standings =
+        try_map(wanted.iter().copied(), run.concurrency(), async |variant| ensure(run, variant, by_hash).await)
+            .await
+            .map_err(run.failed("bringing index files"))?;
+    let mut absent = BTreeMap::new();
+    let mut present = Vec::new();
+    let mut readable = Readable::new();
+    for (variant, standing) in wanted.into_iter().zip(standings) {
+        match standing {
+            Standing::Here => {
+                present.push((variant.path.clone(), variant.entry));
+                readable.insert(variant.path.clone(), None);
+            }
+            Standing::InMaster(key) => {
+                readable.insert(variant.path.clone(), Some(key));
+            }
+            Standing::Missing { seen, reason } => {
+                absent.insert(variant.path.clone(), (seen, reason));
+            }
+        }
+    }
+    let missing = missing_indices(run, filling, &groups, absent);
+    if !missing.is_empty() {
+        return Ok(Filled::Missing { missing, verified: progress_of(filling) });
+    }
+    fill_named_files(run, filling, &groups, &readable, present).await
+}
+
+/// Which absent variants keep the release from being whole.
+fn missing_indices(
+    run: &Run<'_>,
+    filling: &Filling<'_>,
+    groups: &[IndexGroup],
+    mut absent: BTreeMap<ArchivePath, (Vec<(String, Option<String>)>, MissingReason)>,
+) -> MissingObjects {
+    let mut missing = MissingObjects::default();
+    for group in groups {
+        let lacks = |variant: &&Variant| absent.contains_key(&variant.path);
+        let is_missing = match group.need {
+            Need::Each => group.required().any(|variant| lacks(&variant)),
+            Need::One => group.required().all(|variant| lacks(&variant) && !filling.is_vouched(variant)),
+            Need::Nothing => false,
+        };
+        if !is_missing {
+            continue;
+        }
+        let lacking: Vec<&Variant> = group.required().filter(lacks).collect();
+        let mut either = Vec::new();
+        for variant in lacking {
+            let Some((mut keys, reason)) = absent.remove(&variant.path) else { continue };
+            // Known to people by its plain name, which was looked at last.
+            keys.reverse();
+            match group.need {
+                Need::Each => missing.add(run.suite.as_ref(), keys, reason),
+                Need::One | Need::Nothing => either.extend(keys),
+            }
+        }
+        if !either.is_empty() {
+            missing.add(run.suite.as_ref(), either, MissingReason::Absent);
+        }
+    }
+    missing
+}
+
+fn progress_of(filling: &Filling<'_>) -> BTreeMap<ArchivePath, usize> {
+    filling.progress.map(|progress| progress.verified.clone()).unwrap_or_default()
+}
+
+/// Checks everything that the indices name, index by index.
+async fn fill_named_files(
+    run: &Run<'_>,
+    filling: &Filling<'_>,
+    groups: &[IndexGroup],
+    readable: &Readable,
+    present: Vec<(ArchivePath, ReleaseEntry)>,
+) -> Result<Filled, EngineError> {
+    let previous_groups =
+        filling.previous.map(|previous| index_groups(previous, &run.settings.scope)).unwrap_or_default();
+    let mut missing = MissingObjects::default();
+    let mut verified = progress_of(filling);
+    let mut in_place = Vec::new();
+    let mut known = KnownFiles::default();
+    let mut would_copy = 0;
+    for group in groups.iter().filter(|group| group.kind.names_files()) {
+        let variant = match readable_variant(filling, group, readable) {
+            Reading::NotNeeded => continue,
+            Reading::From(variant) => variant,
+            Reading::Impossible => {
+                return Ok(Filled::Refused {
+                    rule: format!(
+                        "{} is offered in no compression that can be read (plain, gz or xz): publish one of these as well",
+                        group.stem
+                    ),
+                });
+            }
+        };
+        remember_predecessor(run, group, &previous_groups, &mut known).await?;
+        let files = match new_files(run, group, variant, readable, &mut known).await? {
+            Ok(files) => files,
+            Err(rule) => return Ok(Filled::Refused { rule }),
+        };
+        let batch = Batch {
+            named_by: variant.path.as_ref(),
+            files: &files,
+            verified: verified.get(&group.stem).copied().unwrap_or(0).min(files.len()),
+            mutable: group.kind == IndexKind::ChecksumList,
+            survey_only: !missing.is_empty(),
+        };
+        let checked = pool::check(run, &batch).await?;
+        if let Some(rule) = checked.refused {
+            return Ok(Filled::Refused { rule });
+        }
+        // A file to overwrite during the swap must be found again by a run that goes on from here.
+        if checked.in_place.is_empty() && checked.verified > 0 {
+            verified.insert(group.stem.clone(), checked.verified);
+        }
+        let unfinished = checked.missing.is_empty() && checked.verified < files.len() && !batch.survey_only;
+        missing.append(checked.missing);
+        in_place.extend(checked.in_place);
+        would_copy += checked.would_copy;
+        if unfinished && missing.is_empty() {
+            return Ok(Filled::SliceOver { verified });
+        }
+    }
+    if !missing.is_empty() {
+        return Ok(Filled::Missing { missing, verified });
+    }
+    if run.dry_run {
+        let indices = u64::try_from(readable.values().flatten().count()).unwrap_or(u64::MAX);
+        return Ok(Filled::WouldCopy { objects: would_copy + indices });
+    }
+    Ok(Filled::Whole { present, in_place })
+}
+
+/// How to find out what an index names.
+enum Reading<'a> {
+    /// What it names is vouched for, or it is not there and need not be.
+    NotNeeded,
+    /// By this variant.
+    From(&'a Variant),
+    /// Not at all.
+    Impossible,
+}
+
+fn readable_variant<'a>(filling: &Filling<'_>, group: &'a IndexGroup, readable: &Readable) -> Reading<'a> {
+    let ranked = group.readable_variants();
+    if ranked.iter().any(|variant| filling.is_vouched(variant)) {
+        return Reading::NotNeeded;
+    }
+    let is_here = |variant: &&&Variant| readable.contains_key(&variant.path);
+    match ranked.iter().find(is_here) {
+        Some(variant) => Reading::From(variant),
+        None if group.need == Need::Nothing => Reading::NotNeeded,
+        None => Reading::Impossible,
+    }
+}
+
+/// Adds what the live release's version of this index names: verified when it became live, and kept since.
+async fn remember_predecessor(
+    run: &Run<'_>,
+    group: &IndexGroup,
+    previous_groups: &[IndexGroup],
+    known: &mut KnownFiles,
+) -> Result<(), EngineError> {
+    let Some(before) = previous_groups.iter().find(|before| before.stem == group.stem) else { return Ok(()) };
+    let Some(variant) = before.readable() else { return Ok(()) };
+    let Some(digest) = variant.entry.digests.checkable() else { return Ok(()) };
+    let key = suite_key(run, &by_hash_path(&variant.path, &digest));
+    let mut found = Vec::new();
+    match read(run, run.region.as_ref(), &key, group.kind, variant, &mut |file| found.push(file)).await {
+        Ok(()) => found.iter().for_each(|file| known.insert(file)),
+        // It only saves looking; without it everything is looked at.
+        Err(error) => tracing::warn!(key, %error, "the live release's index cannot be read; everything is checked"),
+    }
+    Ok(())
+}
+
+/// Reads an index and gives the files that nothing vouches for yet, each once.
+async fn new_files(
+    run: &Run<'_>,
+    group: &IndexGroup,
+    variant: &Variant,
+    readable: &Readable,
+    known: &mut KnownFiles,
+) -> Result<Result<Vec<NamedFile>, String>, EngineError> {
+    let (store, key) = match (readable.get(&variant.path), variant.entry.digests.checkable()) {
+        (Some(Some(key)), _) => (&run.master, key.clone()),
+        (_, Some(digest)) => (&run.region, suite_key(run, &by_hash_path(&variant.path, &digest))),
+        (_, None) => return Ok(Err(format!("{}: the release gives no digest to check it by", variant.path))),
+    };
+    let mut files = Vec::new();
+    let mut sink = |file: NamedFile| {
+        if !known.contains(&file) {
+            files.push(file);
+        }
+    };
+    match read(run, store.as_ref(), &key, group.kind, variant, &mut sink).await {
+        Ok(()) => {}
+        Err(ReadError::Store(source)) => return Err(run.failed("reading an index")(source)),
+        Err(error @ ReadError::Index { .. }) => return Ok(Err(error.to_string())),
+    }
+    let mut new = Vec::with_capacity(files.len());
+    for file in files {
+        if !known.contains(&file) {
+            known.insert(&file);
+            new.push(file);
+        }
+    }
+    Ok(Ok(new))
+}

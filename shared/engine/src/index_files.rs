@@ -1,0 +1,248 @@
+//! The index files of a release: bringing them under their by-hash names, and reading what they name.
+
+use futures::TryStreamExt;
+use suitecast_archive::{
+    ArchivePath, Digest, IndexError, IndexKind, IndexLocation, IndexReader, NamedFile, Variant, by_hash_path,
+};
+use suitecast_store::{
+    CopyRequest, CopySource, GetCondition, GetRequest, Got, SourceCondition, Store, StoreError, WriteCondition,
+};
+use thiserror::Error;
+
+use crate::objects::{
+    Brought, Content, CopyOutcome, Destination, Place, Presence, bring, copy_verified, look, offered,
+};
+use crate::private_keys;
+use crate::run::Run;
+
+/// Where a verified variant can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// In the Region, under its by-hash names.
+    Here,
+    /// Only in the master so far (a dry run copies nothing).
+    InMaster(String),
+    /// Nowhere.
+    Missing {
+        /// The keys that could bring it, each with the tag seen there.
+        seen: Vec<(String, Option<String>)>,
+        /// Why.
+        reason: suitecast_mirror::MissingReason,
+    },
+}
+
+fn content_of(variant: &Variant) -> Content {
+    Content { size: Some(variant.entry.size), digests: variant.entry.digests }
+}
+
+/// The bucket key of a file of the suite.
+pub(crate) fn suite_key(run: &Run<'_>, path: &ArchivePath) -> String {
+    run.suite.key(path)
+}
+
+/// The names a variant is kept under by content: the one a copy can be checked by first, the strongest (which clients
+/// ask for) after it.
+fn by_hash_names(variant: &Variant) -> Vec<(ArchivePath, Digest)> {
+    let digests = [variant.entry.digests.checkable(), variant.entry.digests.strongest()];
+    let mut names: Vec<(ArchivePath, Digest)> =
+        digests.into_iter().flatten().map(|digest| (by_hash_path(&variant.path, &digest), digest)).collect();
+    names.dedup();
+    names
+}
+
+/// Makes sure that a variant stands under its by-hash names, from wherever in the master its content is.
+pub(crate) async fn ensure(run: &Run<'_>, variant: &Variant, by_hash: bool) -> Result<Standing, StoreError> {
+    let content = content_of(variant);
+    let names = by_hash_names(variant);
+    let Some((first, rest)) = names.split_first() else {
+        return Ok(Standing::Missing { seen: Vec::new(), reason: suitecast_mirror::MissingReason::Absent });
+    };
+    let first_key = suite_key(run, &first.0);
+    let presence = look(run.region.as_ref(), &first_key, &content).await?;
+    if presence != Presence::Verified {
+        let places = places(run, variant, &names, by_hash);
+        if run.dry_run {
+            return in_master(run, &places, &content).await;
+        }
+        if let Some(missing) = fetch(run, &first_key, presence, &places, &content).await? {
+            return Ok(missing);
+        }
+    }
+    for (path, _) in rest {
+        alias(run, &first_key, &suite_key(run, path), &content).await?;
+    }
+    Ok(Standing::Here)
+}
+
+/// Where in the master a variant's bytes may be. Its plain name is looked at last: there it may be of another generation.
+fn places(run: &Run<'_>, variant: &Variant, names: &[(ArchivePath, Digest)], by_hash: bool) -> Vec<Place> {
+    let by_hash_keys = names.iter().filter(|_| by_hash).map(|(path, _)| suite_key(run, path));
+    by_hash_keys.chain([suite_key(run, &variant.path)]).map(Place::unseen).collect()
+}
+
+async fn in_master(run: &Run<'_>, places: &[Place], content: &Content) -> Result<Standing, StoreError> {
+    for place in places {
+        if look(run.master.as_ref(), &place.key, content).await? == Presence::Verified {
+            return Ok(Standing::InMaster(place.key.clone()));
+        }
+    }
+    Ok(match offered(run.master.as_ref(), places, content).await? {
+        Brought::Missing { seen, reason } => Standing::Missing { seen, reason },
+        // Of the right size, but with another digest, which only reading told.
+        Brought::Verified | Brought::Occupied { .. } => Standing::Missing {
+            seen: places.iter().map(|place| (place.key.clone(), None)).collect(),
+            reason: suitecast_mirror::MissingReason::Mismatch {
+                expected: content.describe(),
+                found: "other content of the same size".into(),
+            },
+        },
+    })
+}
+
+/// Brings the bytes to a by-hash name. What stands there under a wrong name serves nobody, so it is overwritten, but
+/// only from bytes that were verified under a private key first.
+async fn fetch(
+    run: &Run<'_>,
+    key: &str,
+    presence: Presence,
+    places: &[Place],
+    content: &Content,
+) -> Result<Option<Standing>, StoreError> {
+    let mut occupied = match presence {
+        Presence::Mismatch { etag, .. } => Some(etag),
+        Presence::Verified | Presence::Absent => None,
+    };
+    if occupied.is_none() {
+        let destination =
+            Destination { key: key.to_owned(), condition: WriteCondition::Absent, headers: run.headers(key) };
+        match bring(run.master.as_ref(), run.region.as_ref(), places, &destination, content).await? {
+            Brought::Verified => return Ok(None),
+            Brought::Missing { seen, reason } => return Ok(Some(Standing::Missing { seen, reason })),
+            Brought::Occupied { etag, .. } => occupied = Some(etag),
+        }
+    }
+    let Some(etag) = occupied else { return Ok(None) };
+    match stage(run, key, places, content).await? {
+        Brought::Missing { seen, reason } => return Ok(Some(Standing::Missing { seen, reason })),
+        Brought::Verified | Brought::Occupied { .. } => {}
+    }
+    unstage(run, key, WriteCondition::Matches(etag), content).await?;
+    Ok(None)
+}
+
+/// The private key under which bytes for `key` are verified before they overwrite it.
+pub(crate) fn staging_key(run: &Run<'_>, key: &str, content: &Content) -> String {
+    content.digests.checkable().map_or_else(String::new, |digest| private_keys::staging(run.suite, key, &digest))
+}
+
+/// Brings bytes to their staging key and verifies them there.
+pub(crate) async fn stage(
+    run: &Run<'_>,
+    key: &str,
+    places: &[Place],
+    content: &Content,
+) -> Result<Brought, StoreError> {
+    let destination = Destination {
+        key: staging_key(run, key, content),
+        condition: WriteCondition::Always,
+        headers: suitecast_store::ObjectHeaders::default(),
+    };
+    bring(run.master.as_ref(), run.region.as_ref(), places, &destination, content).await
+}
+
+/// Overwrites `key` from its staging key, and removes that.
+pub(crate) async fn unstage(
+    run: &Run<'_>,
+    key: &str,
+    condition: WriteCondition,
+    content: &Content,
+) -> Result<(), StoreError> {
+    let staging = staging_key(run, key, content);
+    within_region(run, &staging, key, condition, content).await?;
+    run.region.delete(&staging).await
+}
+
+/// Gives verified content its other by-hash name, within the Region.
+async fn alias(run: &Run<'_>, from: &str, key: &str, content: &Content) -> Result<(), StoreError> {
+    let condition = match look(run.region.as_ref(), key, content).await? {
+        Presence::Verified => return Ok(()),
+        _ if run.dry_run => return Ok(()),
+        Presence::Absent => WriteCondition::Absent,
+        Presence::Mismatch { etag, .. } => WriteCondition::Matches(etag),
+    };
+    within_region(run, from, key, condition, content).await
+}
+
+/// Copies verified content within the Region. A copy that does not come out right is the store's failure, and is retried.
+pub(crate) async fn within_region(
+    run: &Run<'_>,
+    from: &str,
+    key: &str,
+    condition: WriteCondition,
+    content: &Content,
+) -> Result<(), StoreError> {
+    let request = CopyRequest {
+        source: CopySource {
+            bucket: run.region.bucket().to_owned(),
+            key: from.to_owned(),
+            version: None,
+            condition: SourceCondition::Always,
+            size: content.size,
+        },
+        key: key.to_owned(),
+        condition,
+        headers: run.headers(key),
+    };
+    let outcome = copy_verified(run.region.as_ref(), request, content).await?;
+    if outcome == CopyOutcome::Verified {
+        return Ok(());
+    }
+    Err(StoreError {
+        operation: suitecast_store::Operation::Copy,
+        bucket: run.region.bucket().to_owned(),
+        key: key.to_owned(),
+        kind: suitecast_store::ErrorKind::Conflict,
+        detail: format!("somebody else wrote here while it was being replaced from {from}; the next run looks again"),
+        source: None,
+    })
+}
+
+/// An index that could not be read.
+#[derive(Debug, Error)]
+pub(crate) enum ReadError {
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[source] StoreError),
+    /// The content breaks the format or a limit.
+    #[error("{key}: {source}")]
+    Index {
+        /// The key that was read.
+        key: String,
+        /// The rule.
+        #[source]
+        source: IndexError,
+    },
+}
+
+/// Reads an index as it arrives and hands out what it names. What was handed out counts only when this succeeds.
+pub(crate) async fn read(
+    run: &Run<'_>,
+    store: &dyn Store,
+    key: &str,
+    kind: IndexKind,
+    variant: &Variant,
+    sink: &mut (dyn FnMut(NamedFile) + Send),
+) -> Result<(), ReadError> {
+    let wrong = |source| ReadError::Index { key: key.to_owned(), source };
+    // A suite always lies in its run's archive; a root location would only make its paths unfindable.
+    let location = IndexLocation::of(run.archive, run.suite, &variant.path).unwrap_or_default();
+    let mut reader = IndexReader::new(kind, variant.compression, &variant.entry, &location).map_err(wrong)?;
+    let request = GetRequest { key: key.to_owned(), version: None, condition: GetCondition::Always };
+    if let Got::Object { mut body, .. } = store.get(request).await.map_err(ReadError::Store)? {
+        while let Some(chunk) = body.try_next().await.map_err(ReadError::Store)? {
+            reader.push(&chunk, sink).map_err(wrong)?;
+        }
+    }
+    reader.finish(sink).map_err(wrong)?;
+    Ok(())
+}

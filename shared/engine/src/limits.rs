@@ -1,0 +1,51 @@
+//! Every bound of the engine, in one place, each with its unit and its reason.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+/// How long a lease outlives the slice it was taken for: long enough for the write under way when the slice ends, and
+/// for the state to be recorded; short enough that a killed run is resumed soon.
+pub const LEASE_BEYOND_SLICE: Duration = Duration::from_secs(90);
+
+/// No write starts when less than this is left of the lease: the longest that one operation may take, retries included.
+pub const WRITE_MARGIN: SignedDuration = SignedDuration::from_secs(45);
+
+/// Looks that one run takes at a suite (races lost, wake-ups while it worked) before it leaves the rest to the queue.
+pub const MAX_LOOKS: u32 = 8;
+
+/// Attempts at a compare-and-swap of the state within one step.
+pub const MAX_STATE_ATTEMPTS: u32 = 8;
+
+/// Re-queues of one piece of work by itself. At two minutes a slice this is more than a day; the sweep goes on from there.
+pub const MAX_HOPS: u32 = 1_000;
+
+/// Largest state object read, in bytes: the history at its bound and a full record of what is missing fit ten times.
+pub const MAX_STATE_BYTES: usize = 16 << 20;
+
+/// Files to check from which on listings are cheaper than looking at each key: a page of a listing tells of a thousand.
+pub const LISTING_THRESHOLD: usize = 400;
+
+/// Pages a listing may take beyond what the wanted files would fill twice over, per directory: a pool shared with many
+/// other suites and architectures is listed only while that tells more than looking at each key would.
+pub const SPARE_PAGES: usize = 2;
+
+/// Files verified between two looks at the clock. At 64 side by side and 20 ms each this is well under a second.
+pub const CHUNK: usize = 2_000;
+
+/// While a release waits, objects that are in the master but not here are copied only when they are older than this:
+/// younger ones have an event of their own under way, and would be copied twice.
+pub const EVENT_GRACE: SignedDuration = SignedDuration::from_mins(5);
+
+/// How often everything that is served is checked again.
+pub const AUDIT_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Directories below `dists/` that the search for suites descends: `dists/bookworm/updates` is the deepest in use, and
+/// one more level finds the trees of installers.
+pub const MAX_SUITE_DEPTH: usize = 4;
+
+/// Pages of one listing: a hundred million keys, a bound against a store that never ends.
+pub const MAX_PAGES: usize = 100_000;
+
+/// Directories listed side by side: each holds pages of a thousand keys in memory.
+pub const LISTING_CONCURRENCY: usize = 8;

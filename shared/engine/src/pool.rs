@@ -1,0 +1,263 @@
+//! The files that an index names: which are here, which are in the master, and bringing those that can be brought.
+
+use std::collections::{BTreeMap, HashMap};
+
+use suitecast_archive::NamedFile;
+use suitecast_mirror::{MissingObjects, MissingReason, Overwrite};
+use suitecast_store::{ETag, Listed, StoreError, WriteCondition};
+
+use crate::EngineError;
+use crate::concurrent::try_map;
+use crate::conflict::{self, Resolution};
+use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, SPARE_PAGES};
+use crate::listing::list;
+use crate::objects::{Brought, Content, Destination, Place, Presence, bring, look, offered};
+use crate::run::Run;
+
+/// The files of one index that have to be checked.
+pub(crate) struct Batch<'a> {
+    /// The index, for people.
+    pub(crate) named_by: &'a str,
+    /// The files, in the index's order.
+    pub(crate) files: &'a [NamedFile],
+    /// How many of them an earlier slice verified.
+    pub(crate) verified: usize,
+    /// Whether these files change in place by their nature (installer images named by a `SHA256SUMS`).
+    pub(crate) mutable: bool,
+    /// Only find out what the master lacks: something else of the release is missing already.
+    pub(crate) survey_only: bool,
+}
+
+/// What checking a batch came to.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// How many files, from the first, are verified.
+    pub(crate) verified: usize,
+    /// What the master lacks.
+    pub(crate) missing: MissingObjects,
+    /// What is to be overwritten during the swap.
+    pub(crate) in_place: Vec<Overwrite>,
+    /// Why the release cannot be served.
+    pub(crate) refused: Option<String>,
+    /// What a dry run found that a real one would copy.
+    pub(crate) would_copy: u64,
+}
+
+/// What listings told of a file.
+#[derive(Debug, Clone)]
+enum Hint {
+    /// Nothing: it has to be looked at.
+    Unknown,
+    /// There is an object here.
+    Here,
+    /// There is none here, and this in the master.
+    InMaster(Listed),
+    /// There is none here and none in the master.
+    Nowhere,
+    /// There is none here, and one of another size in the master.
+    OtherInMaster(Listed),
+}
+
+fn key_of(run: &Run<'_>, file: &NamedFile) -> String {
+    format!("{}{}", run.archive.prefix, file.path)
+}
+
+fn content_of(file: &NamedFile) -> Content {
+    Content { size: file.size, digests: file.digests }
+}
+
+/// Checks a batch: survey by listings where that is cheaper, then file by file.
+pub(crate) async fn check(run: &Run<'_>, batch: &Batch<'_>) -> Result<Checked, EngineError> {
+    let mut checked = Checked { verified: batch.verified, ..Checked::default() };
+    let todo = batch.files.get(batch.verified..).unwrap_or_default();
+    let hints = if todo.len() >= LISTING_THRESHOLD {
+        survey(run, todo).await.map_err(run.failed("listing what the pool holds"))?
+    } else {
+        vec![Hint::Unknown; todo.len()]
+    };
+    for (file, hint) in todo.iter().zip(&hints) {
+        let key = key_of(run, file);
+        match hint {
+            Hint::Nowhere => checked.missing.add(batch.named_by, vec![(key, None)], MissingReason::Absent),
+            Hint::OtherInMaster(listed) => {
+                let reason = MissingReason::Mismatch {
+                    expected: content_of(file).describe(),
+                    found: format!("{} bytes", listed.size),
+                };
+                checked.missing.add(batch.named_by, vec![(key, Some(listed.etag.as_str().to_owned()))], reason);
+            }
+            Hint::Unknown | Hint::Here | Hint::InMaster(_) => {}
+        }
+    }
+    if batch.survey_only || !checked.missing.is_empty() {
+        copy_what_lost_its_event(run, todo, &hints).await?;
+        return Ok(checked);
+    }
+    for (files, hints) in todo.chunks(CHUNK).zip(hints.chunks(CHUNK)) {
+        if run.is_over() {
+            break;
+        }
+        check_chunk(run, batch, files, hints, &mut checked).await?;
+        if !checked.missing.is_empty() || checked.refused.is_some() {
+            break;
+        }
+        checked.verified += files.len();
+    }
+    Ok(checked)
+}
+
+/// Lists the directories that hold the wanted files, here and in the master, as far as that is cheaper than looking.
+async fn survey(run: &Run<'_>, files: &[NamedFile]) -> Result<Vec<Hint>, StoreError> {
+    let mut directories: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (position, file) in files.iter().enumerate() {
+        directories.entry(listing_directory(file.path.as_ref())).or_default().push(position);
+    }
+    let found = try_map(directories, LISTING_CONCURRENCY, async |(directory, positions): (&str, Vec<usize>)| {
+        let prefix = format!("{}{directory}", run.archive.prefix);
+        let pages = positions.len() * 2 / 1000 + SPARE_PAGES;
+        let here = list(run.region.as_ref(), &prefix, false, pages).await?;
+        let there = list(run.master.as_ref(), &prefix, false, pages).await?;
+        let in_region: HashMap<&str, u64> =
+            here.objects.iter().map(|listed| (listed.key.as_str(), listed.size)).collect();
+        let in_master: HashMap<&str, &Listed> =
+            there.objects.iter().map(|listed| (listed.key.as_str(), listed)).collect();
+        let hints: Vec<(usize, Hint)> = positions
+            .into_iter()
+            .filter_map(|position| {
+                let file = files.get(position)?;
+                let key = key_of(run, file);
+                let hint = match (in_region.get(key.as_str()), in_master.get(key.as_str())) {
+                    (Some(_), _) => Hint::Here,
+                    (None, _) if !here.complete => Hint::Unknown,
+                    (None, Some(listed)) if file.size.is_none_or(|size| size == listed.size) => {
+                        Hint::InMaster((*listed).clone())
+                    }
+                    (None, Some(listed)) => Hint::OtherInMaster((*listed).clone()),
+                    (None, None) if there.complete => Hint::Nowhere,
+                    (None, None) => Hint::Unknown,
+                };
+                Some((position, hint))
+            })
+            .collect();
+        Ok(hints)
+    })
+    .await?;
+    let mut hints = vec![Hint::Unknown; files.len()];
+    for (position, hint) in found.into_iter().flatten() {
+        if let Some(slot) = hints.get_mut(position) {
+            *slot = hint;
+        }
+    }
+    Ok(hints)
+}
+
+/// The directory whose listing tells of a file: two below the archive's root and one letter (`pool/main/a/`), the
+/// grain at which Debian's and Ubuntu's pools are divided.
+fn listing_directory(path: &str) -> &str {
+    let end = path.match_indices('/').map(|(at, _)| at + 1).take(3).last().unwrap_or(0);
+    path.get(..end).unwrap_or_default()
+}
+
+/// While a release waits, brings what has been in the master for so long that its event must have been lost (or was
+/// sent before this Region existed), so that the last upload finds little left to do.
+async fn copy_what_lost_its_event(run: &Run<'_>, files: &[NamedFile], hints: &[Hint]) -> Result<(), EngineError> {
+    if run.dry_run {
+        return Ok(());
+    }
+    let now = run.now();
+    let overdue: Vec<(&NamedFile, &Listed)> = files
+        .iter()
+        .zip(hints)
+        .filter_map(|(file, hint)| match hint {
+            Hint::InMaster(listed) => {
+                let since = listed.last_modified?;
+                (now.duration_since(since) > EVENT_GRACE).then_some((file, listed))
+            }
+            _ => None,
+        })
+        .collect();
+    for chunk in overdue.chunks(CHUNK) {
+        if run.is_over() {
+            break;
+        }
+        try_map(chunk, run.concurrency(), async |(file, listed)| {
+            fetch(run, file, Some((*listed).clone())).await.map(|_| ())
+        })
+        .await
+        .map_err(run.failed("copying pool objects whose events were lost"))?;
+    }
+    Ok(())
+}
+
+enum Outcome {
+    Verified,
+    WouldCopy,
+    Missing { seen: Vec<(String, Option<String>)>, reason: MissingReason },
+    Occupied { etag: ETag, found: String },
+}
+
+async fn check_chunk(
+    run: &Run<'_>,
+    batch: &Batch<'_>,
+    files: &[NamedFile],
+    hints: &[Hint],
+    checked: &mut Checked,
+) -> Result<(), EngineError> {
+    let outcomes =
+        try_map(files.iter().zip(hints), run.concurrency(), async |(file, hint)| check_file(run, file, hint).await)
+            .await
+            .map_err(run.failed("checking pool objects"))?;
+    for (file, outcome) in files.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Verified => {}
+            Outcome::WouldCopy => checked.would_copy += 1,
+            Outcome::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
+            Outcome::Occupied { etag, found } => {
+                let key = key_of(run, file);
+                let occupied =
+                    conflict::Occupied { key, content: content_of(file), etag, found, mutable: batch.mutable };
+                match conflict::resolve(run, &occupied).await? {
+                    Resolution::Repaired => {}
+                    Resolution::DuringSwap(overwrite) => checked.in_place.push(overwrite),
+                    Resolution::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
+                    Resolution::Refused { rule } => checked.refused = Some(rule),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn check_file(run: &Run<'_>, file: &NamedFile, hint: &Hint) -> Result<Outcome, StoreError> {
+    let listed = match hint {
+        Hint::InMaster(listed) => Some(listed.clone()),
+        _ => match look(run.region.as_ref(), &key_of(run, file), &content_of(file)).await? {
+            Presence::Verified => return Ok(Outcome::Verified),
+            Presence::Mismatch { etag, found } => return Ok(Outcome::Occupied { etag, found }),
+            Presence::Absent => None,
+        },
+    };
+    fetch(run, file, listed).await
+}
+
+/// Brings a file that is not here.
+async fn fetch(run: &Run<'_>, file: &NamedFile, listed: Option<Listed>) -> Result<Outcome, StoreError> {
+    let key = key_of(run, file);
+    let places = [Place { key: key.clone(), listed }];
+    let content = content_of(file);
+    let brought = if run.dry_run {
+        match offered(run.master.as_ref(), &places, &content).await? {
+            Brought::Verified => return Ok(Outcome::WouldCopy),
+            other => other,
+        }
+    } else {
+        let destination =
+            Destination { key: key.clone(), condition: WriteCondition::Absent, headers: run.headers(&key) };
+        bring(run.master.as_ref(), run.region.as_ref(), &places, &destination, &content).await?
+    };
+    Ok(match brought {
+        Brought::Verified => Outcome::Verified,
+        Brought::Missing { seen, reason } => Outcome::Missing { seen, reason },
+        Brought::Occupied { etag, found } => Outcome::Occupied { etag, found },
+    })
+}

@@ -1,0 +1,212 @@
+//! Publishing one suite: look, decide, fill, swap, record.
+//!
+//! Level-triggered: a run compares what the master's release asks for with what the Region has, does what is missing and
+//! swaps when nothing is. Running it twice changes nothing. The order of its writes is what keeps clients whole, and is
+//! explained where each is made.
+
+use jiff::Timestamp;
+use suitecast_archive::SuiteName;
+use suitecast_mirror::{SuiteState, SwapPlan, Waiting};
+
+use crate::attempt::{self, Master};
+use crate::lease::Held;
+use crate::limits::{MAX_HOPS, MAX_LOOKS};
+use crate::release_io::{MasterLook, look_at_master, region_tags};
+use crate::report::{Outcome, PublishReport, Signature};
+use crate::run::Run;
+use crate::state_store;
+use crate::{EngineError, Ports, Settings, Wake, lease};
+
+/// What is asked of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishRequest {
+    /// The suite.
+    pub suite: SuiteName,
+    /// Look and answer, write nothing.
+    pub dry_run: bool,
+    /// Accept an older release and hold the suite there; or go on from such a hold.
+    pub force: bool,
+    /// Check everything, whatever the state vouches for.
+    pub full: bool,
+    /// How often this work re-queued itself already.
+    pub hops: u32,
+}
+
+impl PublishRequest {
+    /// A plain look at a suite.
+    pub fn new(suite: SuiteName) -> Self {
+        Self { suite, dry_run: false, force: false, full: false, hops: 0 }
+    }
+}
+
+impl From<Wake> for PublishRequest {
+    fn from(wake: Wake) -> Self {
+        Self { suite: wake.suite, dry_run: false, force: wake.force, full: wake.full, hops: wake.hops }
+    }
+}
+
+/// Publishes a suite as far as it can be.
+///
+/// # Errors
+/// Failures of the store or the queue that are no answer. Nothing that is served is touched by an error, or the swap
+/// that was under way is recorded in the suite's intent and the next run completes it.
+pub async fn run(ports: &Ports, settings: &Settings, request: &PublishRequest) -> Result<PublishReport, EngineError> {
+    let run = Run::new(ports, settings, &request.suite, request.dry_run)?;
+    let mut options = Options { force: request.force, full: request.full, hops: request.hops };
+    let holder = lease::token(run.started);
+    for _ in 0..MAX_LOOKS {
+        match look_once(&run, &mut options, &holder).await? {
+            Look::Answer(answer) => return Ok(report(&run, *answer)),
+            Look::Again if run.is_over() => break,
+            Look::Again => {}
+        }
+    }
+    if !run.dry_run {
+        go_on_later(&run, &options).await?;
+    }
+    Ok(report(&run, Answer::new(Outcome::Continued)))
+}
+
+/// Leaves the rest to a run of its own: sent before this message is acknowledged, so that it cannot get lost.
+async fn go_on_later(run: &Run<'_>, options: &Options) -> Result<(), EngineError> {
+    if options.hops >= MAX_HOPS {
+        tracing::error!(suite = %run.suite, hops = options.hops, "this work has re-queued itself too often; the sweep goes on");
+        return Ok(());
+    }
+    let wake = Wake { suite: run.suite.clone(), force: options.force, full: options.full, hops: options.hops + 1 };
+    run.ports
+        .queue
+        .wake(&[wake])
+        .await
+        .map_err(|source| EngineError::Queue { doing: format!("suite {}: re-queueing the rest", run.suite), source })
+}
+
+/// What is asked of the run, by its caller and by those who came while it worked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    pub(crate) force: bool,
+    pub(crate) full: bool,
+    pub(crate) hops: u32,
+}
+
+/// What one look came to.
+pub(crate) enum Look {
+    /// This is the answer.
+    Answer(Box<Answer>),
+    /// Something changed meanwhile.
+    Again,
+}
+
+/// What there is to say of a run, beside what it counted.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Option<String>,
+    pub(crate) live_date: Option<Timestamp>,
+    pub(crate) master_date: Option<Timestamp>,
+    pub(crate) waiting: Option<Waiting>,
+    pub(crate) would_copy: Option<u64>,
+    pub(crate) lag_seconds: Option<u64>,
+    pub(crate) plan: SwapPlan,
+}
+
+impl Answer {
+    pub(crate) fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            reason: None,
+            live_date: None,
+            master_date: None,
+            waiting: None,
+            would_copy: None,
+            lag_seconds: None,
+            plan: SwapPlan::default(),
+        }
+    }
+
+    pub(crate) fn because(mut self, reason: String) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+}
+
+fn report(run: &Run<'_>, answer: Answer) -> PublishReport {
+    let now = run.now();
+    let seconds = |since: Timestamp| u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0);
+    let (missing_count, missing, waiting_seconds) = answer
+        .waiting
+        .map_or_else(Default::default, |waiting| (waiting.count, waiting.missing, seconds(waiting.since)));
+    PublishReport {
+        suite: run.suite.clone(),
+        outcome: answer.outcome,
+        reason: answer.reason,
+        live_date: answer.live_date.map(|date| date.to_string()),
+        master_date: answer.master_date.map(|date| date.to_string()),
+        missing_count,
+        missing,
+        waiting_seconds,
+        lag_seconds: answer.lag_seconds,
+        objects_copied: run.meter.objects_copied(),
+        bytes_copied: run.meter.bytes_copied(),
+        would_copy: answer.would_copy,
+        requests: run.meter.requests(),
+        signature: Signature::NotChecked,
+        dry_run: run.dry_run,
+        duration_ms: u64::try_from(now.duration_since(run.started).as_millis()).unwrap_or(0),
+        plan: answer.plan,
+    }
+}
+
+/// One look at the suite, from its state to an answer.
+async fn look_once(run: &Run<'_>, options: &mut Options, holder: &str) -> Result<Look, EngineError> {
+    let remembered = state_store::load(run.region.as_ref(), run.suite).await?;
+    if !run.dry_run && remembered.state.is_held_by_another(holder, run.now()) {
+        return lease::mark_woken(run, remembered, options).await;
+    }
+    let master = match quick_look(run, &remembered.state, options).await? {
+        Quick::UpToDate(answer) => return Ok(Look::Answer(answer)),
+        Quick::Changed(master) => master,
+    };
+    if run.dry_run {
+        return attempt::work(run, &mut Held { remembered, holder }, master, options).await;
+    }
+    let Some(mut held) = lease::take(run, remembered, holder).await? else { return Ok(Look::Again) };
+    let look = attempt::work(run, &mut held, master, options).await;
+    if look.is_err() {
+        // The lease would run out by itself; letting go now brings the retry forward. It failed already, and says why.
+        let _ = lease::let_go(run, &mut held, options).await;
+    }
+    look
+}
+
+enum Quick {
+    UpToDate(Box<Answer>),
+    /// Not as recorded. The master's release files as they were read, unless they are as recorded.
+    Changed(Option<Master>),
+}
+
+/// The cheap look, without a lease: five requests with the state. Anything but "as recorded, tag for tag" is left to the
+/// full one. The state was read before the master, so a lease taken on that state proves that nobody worked in between.
+async fn quick_look(run: &Run<'_>, state: &SuiteState, options: &Options) -> Result<Quick, EngineError> {
+    let known = state.live.as_ref().map(|live| &live.in_master);
+    let master = look_at_master(run.master.as_ref(), run.suite, known)
+        .await
+        .map_err(run.failed("reading the master's release files"))?;
+    let live = match (master, &state.live) {
+        (MasterLook::Read { files, tags }, _) => return Ok(Quick::Changed(Some(Master { files, tags }))),
+        (MasterLook::Unchanged, None) => return Ok(Quick::Changed(None)),
+        (MasterLook::Unchanged, Some(live)) => live,
+    };
+    let settled = state.intent.is_none() && state.waiting.is_none() && state.unsettled.is_none();
+    if options.full || !settled || live.scope != run.settings.scope.fingerprint() {
+        return Ok(Quick::Changed(None));
+    }
+    let here = region_tags(run.region.as_ref(), run.suite).await.map_err(run.failed("looking at what is served"))?;
+    if here != live.in_region {
+        return Ok(Quick::Changed(None));
+    }
+    let mut answer = Answer::new(Outcome::UpToDate);
+    answer.live_date = Some(live.date);
+    answer.master_date = Some(live.date);
+    Ok(Quick::UpToDate(Box::new(answer)))
+}

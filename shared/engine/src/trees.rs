@@ -1,0 +1,112 @@
+//! Trees under `dists/` that no release lists (Ubuntu's installers and signed boot files): mirrored by name.
+//!
+//! No index vouches for them, so all there is to go by is what the master holds: absent files are copied, and files
+//! whose size differs or that the master took later are copied again, a checksum file after the files it names. A tree
+//! whose checksum files a release does list (Debian's installers) belongs to that release: publish overwrites it, in step
+//! with the swap, and only absent files are copied here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use suitecast_archive::{KeyClass, SuiteName};
+use suitecast_store::{CopyRequest, CopySource, ErrorKind, Listed, SourceCondition, Store, StoreError, WriteCondition};
+
+use crate::Settings;
+use crate::concurrent::try_map;
+use crate::listing::list_all;
+use crate::release_io::look_at_live;
+use crate::run::object_headers;
+use crate::suites::Found;
+
+/// What mirroring the trees came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TreesReport {
+    /// Objects copied.
+    pub(crate) copied: u64,
+}
+
+/// Mirrors all trees that were found in the master.
+pub(crate) async fn mirror(
+    master: &Arc<dyn Store>,
+    region: &Arc<dyn Store>,
+    settings: &Settings,
+    found: &Found,
+) -> Result<TreesReport, StoreError> {
+    let mut report = TreesReport::default();
+    for tree in &found.trees {
+        let suite = found.suites.keys().find(|suite| tree.starts_with(&suite.directory_key_prefix()));
+        let Some(suite) = suite else { continue };
+        let there = list_all(master.as_ref(), tree, false).await?;
+        let here = list_all(region.as_ref(), tree, false).await?;
+        let here: HashMap<&str, &Listed> = here.objects.iter().map(|listed| (listed.key.as_str(), listed)).collect();
+        let mut todo: Vec<(&Listed, WriteCondition)> = Vec::new();
+        let mut belongs_to_release = None;
+        for listed in &there.objects {
+            match here.get(listed.key.as_str()) {
+                None => todo.push((listed, WriteCondition::Absent)),
+                Some(standing) if is_newer(listed, standing) => {
+                    let belongs = match belongs_to_release {
+                        Some(known) => known,
+                        None => is_listed(region.as_ref(), suite, tree).await?,
+                    };
+                    belongs_to_release = Some(belongs);
+                    if !belongs {
+                        todo.push((listed, WriteCondition::Matches(standing.etag.clone())));
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        for checksum_lists in [false, true] {
+            let step = todo.iter().filter(|(listed, _)| is_checksum_list(settings, &listed.key) == checksum_lists);
+            let copied = try_map(step, settings.copy_concurrency.get(), async |(listed, condition)| {
+                copy(master.as_ref(), region.as_ref(), settings, listed, condition.clone()).await
+            })
+            .await?;
+            report.copied += copied.into_iter().map(u64::from).sum::<u64>();
+        }
+    }
+    Ok(report)
+}
+
+fn is_newer(there: &Listed, here: &Listed) -> bool {
+    there.size != here.size || there.last_modified > here.last_modified
+}
+
+fn is_checksum_list(settings: &Settings, key: &str) -> bool {
+    matches!(settings.archives.classify(key, &settings.unlisted), KeyClass::Unlisted { is_checksum_list: true })
+}
+
+/// Whether the live release lists a file of the tree.
+async fn is_listed(region: &dyn Store, suite: &SuiteName, tree: &str) -> Result<bool, StoreError> {
+    let live = look_at_live(region, suite).await?;
+    let directory = tree.strip_prefix(&suite.directory_key_prefix()).unwrap_or(tree);
+    Ok(live.set.is_some_and(|set| set.release.entries.keys().any(|path| path.as_str().starts_with(directory))))
+}
+
+/// Copies one file; whether it did. What changed meanwhile is found by the next sweep.
+async fn copy(
+    master: &dyn Store,
+    region: &dyn Store,
+    settings: &Settings,
+    listed: &Listed,
+    condition: WriteCondition,
+) -> Result<bool, StoreError> {
+    let request = CopyRequest {
+        source: CopySource {
+            bucket: master.bucket().to_owned(),
+            key: listed.key.clone(),
+            version: None,
+            condition: SourceCondition::Matches(listed.etag.clone()),
+            size: Some(listed.size),
+        },
+        key: listed.key.clone(),
+        condition,
+        headers: object_headers(settings, &listed.key),
+    };
+    match region.copy(request).await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind, ErrorKind::PreconditionFailed | ErrorKind::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

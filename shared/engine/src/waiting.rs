@@ -1,0 +1,73 @@
+//! Waiting for an upload: what is recorded so that the upload wakes the suite, and the second look that closes the gap.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use suitecast_mirror::{Awaited, Identity, MissingObjects, SuiteState, Waiting};
+use suitecast_store::{ObjectHeaders, PutRequest, WriteCondition};
+
+use crate::concurrent::try_map;
+use crate::run::Run;
+use crate::{EngineError, private_keys};
+
+/// Writes a marker for each key that could bring the awaited object. Before the state, so that an upload that comes
+/// right after finds one.
+pub(crate) async fn mark(run: &Run<'_>, awaited: &Awaited) -> Result<Vec<String>, EngineError> {
+    let markers: Vec<String> = awaited.keys.iter().map(|(key, _)| private_keys::marker(key, run.suite)).collect();
+    try_map(&markers, run.concurrency(), async |key: &String| {
+        let request = PutRequest {
+            key: key.clone(),
+            bytes: Bytes::new(),
+            condition: WriteCondition::Always,
+            headers: ObjectHeaders::default(),
+        };
+        run.region.put(request).await
+    })
+    .await
+    .map_err(run.failed("marking what is waited for"))?;
+    Ok(markers)
+}
+
+/// Whether an upload came between the look that found the object missing and the marker: the event of such an upload
+/// may have found no marker.
+pub(crate) async fn came_meanwhile(run: &Run<'_>, awaited: &Awaited) -> Result<bool, EngineError> {
+    let looks = try_map(&awaited.keys, run.concurrency(), async |(key, seen): &(String, Option<String>)| {
+        let now = run.master.head(key).await?;
+        Ok(now.map(|info| info.etag.as_str().to_owned()) != *seen)
+    })
+    .await
+    .map_err(run.failed("looking once more at what is waited for"))?;
+    Ok(looks.into_iter().any(|changed| changed))
+}
+
+/// What to remember of a release that waits.
+pub(crate) fn record(
+    run: &Run<'_>,
+    state: &SuiteState,
+    identity: Identity,
+    missing: &MissingObjects,
+    markers: Vec<String>,
+) -> Waiting {
+    let since = match &state.waiting {
+        Some(before) if before.identity == identity => before.since,
+        _ => run.now(),
+    };
+    Waiting { identity, since, count: missing.count(), missing: missing.first().to_vec(), markers }
+}
+
+/// Removes the markers that no state mentions any more. Left behind by a crash they cost a wake-up each, no more.
+pub(crate) async fn unmark(
+    run: &Run<'_>,
+    before: Option<&Waiting>,
+    after: Option<&Waiting>,
+) -> Result<(), EngineError> {
+    let markers = |waiting: Option<&Waiting>| -> BTreeSet<String> {
+        waiting.map(|waiting| waiting.markers.iter().cloned().collect()).unwrap_or_default()
+    };
+    let kept = markers(after);
+    let stale = markers(before).into_iter().filter(|marker| !kept.contains(marker));
+    try_map(stale, run.concurrency(), async |marker: String| run.region.delete(&marker).await)
+        .await
+        .map_err(run.failed("removing markers of what came"))?;
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! What is to be done about a suite, as a plain function of what was seen.
+
+use jiff::Timestamp;
+
+use crate::limits::{MAX_DATE_AHEAD, MIXED_SET_PATIENCE};
+use crate::release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem};
+use crate::state::Unsettled;
+
+/// The release that clients see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServedRelease {
+    /// Which one.
+    pub identity: Identity,
+    /// Its `Date`.
+    pub date: Timestamp,
+    /// Whether it needs no second look: the Region's bytes are those recorded, whole under the scope in force, with no
+    /// swap begun since.
+    pub vouched: bool,
+}
+
+/// Everything a decision rests on.
+#[derive(Debug)]
+pub struct Observation<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// The master's release files.
+    pub master: &'a ReleaseFiles,
+    /// What clients see.
+    pub served: Option<ServedRelease>,
+    /// The release the suite is held at.
+    pub hold: Option<Identity>,
+    /// A set that did not fit together when it was last looked at.
+    pub unsettled: Option<&'a Unsettled>,
+    /// Accept an older release, or go on from a hold.
+    pub force: bool,
+    /// Check everything.
+    pub full: bool,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Decision {
+    /// Clients see what the master holds.
+    UpToDate {
+        /// Its `Date`.
+        date: Timestamp,
+    },
+    /// The suite vanished from the master: keep serving, tell the operator.
+    Withdrawn,
+    /// There is no such suite, here or in the master.
+    Absent,
+    /// The release files do not belong together yet.
+    Unsettled {
+        /// What to remember.
+        unsettled: Unsettled,
+        /// What does not fit.
+        rule: String,
+    },
+    /// Not to be served.
+    Refused {
+        /// The rule it breaks, and what to do.
+        rule: String,
+    },
+    /// The master's release is older than the one served.
+    Older {
+        /// What to tell.
+        rule: String,
+    },
+    /// The suite is held at a release after a forced step back.
+    Held {
+        /// What to tell.
+        rule: String,
+    },
+    /// Fill this release and make it live.
+    Publish {
+        /// The release.
+        set: Box<ReleaseSet>,
+        /// Hold the suite there afterwards.
+        hold: bool,
+    },
+}
+
+/// Decides. Looks at nothing but its argument.
+pub fn decide(observation: &Observation<'_>) -> Decision {
+    let served = observation.served;
+    let set = match ReleaseSet::read(observation.master.clone(), served.as_ref().map(|served| &served.identity)) {
+        Ok(set) => set,
+        Err(SetProblem::Absent) if served.is_some() => return Decision::Withdrawn,
+        Err(SetProblem::Absent) => return Decision::Absent,
+        Err(problem @ SetProblem::Malformed { .. }) => return Decision::Refused { rule: problem.to_string() },
+        Err(SetProblem::Mixed { rule }) => return unsettled(observation, &rule),
+    };
+    let date = set.release.date;
+    if date.duration_since(observation.now) > MAX_DATE_AHEAD {
+        return Decision::Refused {
+            rule: format!("Date {date} lies more than a day in the future; correct the clock that signs the release"),
+        };
+    }
+    let Some(served) = served else { return Decision::Publish { set: Box::new(set), hold: false } };
+    if served.identity == set.identity {
+        if served.vouched && !observation.full {
+            return Decision::UpToDate { date };
+        }
+        let hold = observation.hold == Some(set.identity);
+        return Decision::Publish { set: Box::new(set), hold };
+    }
+    if date < served.date {
+        if observation.force {
+            return Decision::Publish { set: Box::new(set), hold: true };
+        }
+        return Decision::Older {
+            rule: format!(
+                "Date {date} is before {}, that of the release served; replay with force to step back",
+                served.date
+            ),
+        };
+    }
+    match observation.hold {
+        Some(held) if held != set.identity && !observation.force => Decision::Held {
+            rule: format!(
+                "the suite is held at release {} since a forced step back; replay with force to go on",
+                held.name()
+            ),
+        },
+        _ => Decision::Publish { set: Box::new(set), hold: false },
+    }
+}
+
+/// A mixed set is an upload under way until it has stood unchanged for too long.
+fn unsettled(observation: &Observation<'_>, rule: &str) -> Decision {
+    let identity = Identity::of(observation.master);
+    let since = match observation.unsettled {
+        Some(before) if before.identity == identity => before.since,
+        _ => observation.now,
+    };
+    if observation.now.duration_since(since) >= MIXED_SET_PATIENCE {
+        return Decision::Refused {
+            rule: format!("{rule}; unchanged since {since}: upload the release files of one generation"),
+        };
+    }
+    Decision::Unsettled { unsettled: Unsettled { identity, since }, rule: rule.to_owned() }
+}

@@ -1,0 +1,150 @@
+//! The order of a swap, as data: what is written, from what, phase by phase.
+//!
+//! A plan is made only for a release whose by-hash and pool files were all verified in the Region. Carrying it out takes
+//! no choices: one phase is finished before the next begins, and the last phase holds one write.
+
+use serde::Serialize;
+use suitecast_archive::{ArchivePath, Digest, Release, ReleaseEntry, ReleaseFile, by_hash_path};
+
+use crate::release_set::{Identity, ReleaseSet};
+
+/// The order that keeps clients whole (measured with apt: by-hash clients never fail in it, others only between
+/// [`Phase::Canonical`] and [`Phase::Commit`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The release under its own digest, where pinned clients (apt 3's `InRelease-Path`) and the grace period find it.
+    Pin,
+    /// Files changed in place, where that is allowed. As late as can be: from here to the commit the live release names old bytes.
+    InPlace,
+    /// Index files under their plain names, for clients without by-hash. After everything they name.
+    Canonical,
+    /// `Release.gpg`, and `Release` where an `InRelease` commits: clients that read these two come after the indices,
+    /// and the signature goes first so that the text is never newer than what signs it for longer than one write.
+    Detached,
+    /// The one conditional write that clients see as the swap.
+    Commit,
+}
+
+/// A file to overwrite in place, from a verified staging key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Overwrite {
+    /// The key to overwrite.
+    pub key: String,
+    /// The tag that was seen there.
+    pub seen: String,
+    /// Where the verified bytes stand, in the Region's private part.
+    pub staging: String,
+    /// What they are.
+    pub digest: Digest,
+    /// Their size in bytes.
+    pub size: u64,
+}
+
+/// One write of a swap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Step {
+    /// Write the commit file's bytes under its digest.
+    Pin {
+        /// Relative to the suite's directory.
+        path: ArchivePath,
+    },
+    /// Overwrite a file in place.
+    InPlace(Overwrite),
+    /// Copy an index from its by-hash name to its plain one, within the Region.
+    Canonical {
+        /// The plain name, relative to the suite's directory.
+        path: ArchivePath,
+        /// The by-hash name it is copied from.
+        from: ArchivePath,
+        /// What it holds.
+        digest: Digest,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Write a release file's verified bytes.
+    Write {
+        /// Which one.
+        file: ReleaseFile,
+    },
+}
+
+/// A step and its phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    /// When.
+    pub phase: Phase,
+    /// What.
+    #[serde(flatten)]
+    pub step: Step,
+}
+
+/// The whole swap, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct SwapPlan {
+    /// The steps, by phase.
+    pub steps: Vec<Planned>,
+}
+
+impl SwapPlan {
+    /// The steps of one phase.
+    pub fn phase(&self, phase: Phase) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |planned| planned.phase == phase).map(|planned| &planned.step)
+    }
+
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+/// What a plan starts from.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// Which release is live.
+    pub identity: &'a Identity,
+    /// What it says.
+    pub release: &'a Release,
+}
+
+/// Plans the swap to `set`. `present` are the indices verified in the Region under their by-hash names; `before` is the
+/// live release where the state vouches for it (without it every canonical name is suspect and written); `in_place` the
+/// files that may be overwritten.
+pub fn plan_swap(
+    set: &ReleaseSet,
+    present: &[(ArchivePath, ReleaseEntry)],
+    before: Option<Before<'_>>,
+    in_place: Vec<Overwrite>,
+) -> SwapPlan {
+    let mut steps = Vec::new();
+    let replaced = before.is_none_or(|before| *before.identity != set.identity);
+    if let Some(digest) = set.identity.commit_digest()
+        && replaced
+        && let Ok(name) = ArchivePath::parse(set.commit_file().file_name())
+    {
+        steps.push(Planned { phase: Phase::Pin, step: Step::Pin { path: by_hash_path(&name, &digest) } });
+    }
+    steps.extend(
+        in_place.into_iter().map(|overwrite| Planned { phase: Phase::InPlace, step: Step::InPlace(overwrite) }),
+    );
+    for (path, entry) in present {
+        if before.is_some_and(|before| before.release.entries.get(path) == Some(entry)) {
+            continue;
+        }
+        let Some(digest) = entry.digests.checkable() else { continue };
+        let step = Step::Canonical { path: path.clone(), from: by_hash_path(path, &digest), digest, size: entry.size };
+        steps.push(Planned { phase: Phase::Canonical, step });
+    }
+    let commit = set.commit_file();
+    for file in [ReleaseFile::ReleaseGpg, ReleaseFile::Release] {
+        let stays = before.is_some_and(|before| before.identity.get(file) == set.identity.get(file));
+        if file != commit && set.identity.get(file).is_some() && !stays {
+            steps.push(Planned { phase: Phase::Detached, step: Step::Write { file } });
+        }
+    }
+    if replaced {
+        steps.push(Planned { phase: Phase::Commit, step: Step::Write { file: commit } });
+    }
+    SwapPlan { steps }
+}

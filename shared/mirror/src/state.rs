@@ -1,0 +1,258 @@
+//! What is remembered of a suite in a Region between runs: one small object, changed by conditional writes only.
+//!
+//! It only remembers. The region bucket's own bytes are the truth, and every write of a swap is conditional on them, so
+//! a state that is lost or stale costs time and never correctness.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use suitecast_archive::{ArchivePath, Digest, SuiteName};
+
+use crate::limits::{GRACE, MAX_HISTORY};
+use crate::release_set::Identity;
+
+/// The entity tags of the three release files in one bucket; `None` where a file is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReleaseTags {
+    /// Of `InRelease`.
+    pub in_release: Option<String>,
+    /// Of `Release`.
+    pub release: Option<String>,
+    /// Of `Release.gpg`.
+    pub release_gpg: Option<String>,
+}
+
+/// The right to write to a suite, for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Which run holds it: a token of its own.
+    pub holder: String,
+    /// From when on anybody may take it.
+    pub expires_at: Timestamp,
+}
+
+/// A wake-up that found the suite leased; the holder looks again before it lets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Woken {
+    /// Any wake-up at all.
+    pub again: bool,
+    /// One of them asked to accept an older release.
+    pub force: bool,
+    /// One of them asked to check everything.
+    pub full: bool,
+}
+
+/// The release that was verified whole and made live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Which one.
+    pub identity: Identity,
+    /// Its `Date`.
+    pub date: Timestamp,
+    /// The scope under which it is whole.
+    pub scope: String,
+    /// Tags of its files in the master, to see at a glance whether the master moved on.
+    pub in_master: ReleaseTags,
+    /// Tags of its files in the Region.
+    pub in_region: ReleaseTags,
+    /// When it was swapped in.
+    pub swapped_at: Timestamp,
+}
+
+/// A swap that was begun. Found by a later run it makes every canonical name suspect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The release that was being made live; it had been verified whole under `scope`.
+    pub identity: Identity,
+    /// Its `Date`.
+    pub date: Timestamp,
+    /// The scope it was verified under.
+    pub scope: String,
+    /// Tags of its files in the master.
+    pub in_master: ReleaseTags,
+    /// Hold the suite at this release once it is live.
+    #[serde(default)]
+    pub hold: bool,
+    /// When the swap began.
+    pub begun_at: Timestamp,
+}
+
+/// How far a fill has come, so that the next slice goes on there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The release being filled.
+    pub identity: Identity,
+    /// Under this scope.
+    pub scope: String,
+    /// Counted against this live release (what it vouches for is not counted).
+    pub live: Option<Identity>,
+    /// Whether everything is being checked, whatever the state vouches for.
+    pub full: bool,
+    /// By index (its stem): how many of its files to check are verified, in the index's order.
+    pub verified: BTreeMap<ArchivePath, usize>,
+}
+
+/// Why an object that a release needs cannot be had from the master yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum MissingReason {
+    /// It is not there.
+    Absent,
+    /// It is there with other content.
+    Mismatch {
+        /// What the release asks for.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+}
+
+/// One object that a release waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Its key in the master.
+    pub key: String,
+    /// The index or release that names it.
+    pub named_by: String,
+    /// What is wrong.
+    #[serde(flatten)]
+    pub reason: MissingReason,
+}
+
+/// What the newest release waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Which release.
+    pub identity: Identity,
+    /// Since when this release waits.
+    pub since: Timestamp,
+    /// How many objects it waits for, at least.
+    pub count: usize,
+    /// The first of them.
+    pub missing: Vec<Missing>,
+    /// Keys of the markers that wake the suite when the awaited upload comes.
+    pub markers: Vec<String>,
+}
+
+/// A set of release files that cannot be used, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsettled {
+    /// Which bytes.
+    pub identity: Identity,
+    /// Since when they stand like this.
+    pub since: Timestamp,
+}
+
+/// A release that waited and is still worth completing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Which one; its bytes are kept under this identity.
+    pub identity: Identity,
+    /// Its `Date`.
+    pub date: Timestamp,
+}
+
+/// A release that is or was served. What it names is kept for the grace period after `replaced_at`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// Digest of the file that committed it: its by-hash name in the suite's directory.
+    pub commit_digest: Digest,
+    /// When its swap was prepared.
+    pub prepared_at: Timestamp,
+    /// When another release took its place.
+    pub replaced_at: Option<Timestamp>,
+}
+
+/// Everything that is remembered of one suite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuiteState {
+    /// The suite.
+    pub suite: SuiteName,
+    /// Who works on it.
+    #[serde(default)]
+    pub lease: Option<Lease>,
+    /// Who came meanwhile.
+    #[serde(default)]
+    pub woken: Woken,
+    /// What is live.
+    #[serde(default)]
+    pub live: Option<Live>,
+    /// What is being made live.
+    #[serde(default)]
+    pub intent: Option<Intent>,
+    /// How far the fill has come.
+    #[serde(default)]
+    pub progress: Option<Progress>,
+    /// What is waited for.
+    #[serde(default)]
+    pub waiting: Option<Waiting>,
+    /// A mixed set, and since when.
+    #[serde(default)]
+    pub unsettled: Option<Unsettled>,
+    /// Releases that waited, newest first.
+    #[serde(default)]
+    pub candidates: Vec<Candidate>,
+    /// The release the suite is held at after a forced step back.
+    #[serde(default)]
+    pub hold: Option<Identity>,
+    /// When everything served was last checked.
+    #[serde(default)]
+    pub audited_at: Option<Timestamp>,
+    /// Releases served, oldest first.
+    #[serde(default)]
+    pub history: Vec<Served>,
+}
+
+impl SuiteState {
+    /// Nothing known yet.
+    pub fn new(suite: SuiteName) -> Self {
+        Self {
+            suite,
+            lease: None,
+            woken: Woken::default(),
+            live: None,
+            intent: None,
+            progress: None,
+            waiting: None,
+            unsettled: None,
+            candidates: Vec::new(),
+            hold: None,
+            audited_at: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// Whether another run than `holder` may write to the suite now.
+    pub fn is_held_by_another(&self, holder: &str, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.holder != holder && lease.expires_at > now)
+    }
+
+    /// Writes down that a release is about to be served, so that what it names is kept even if the run dies here.
+    pub fn prepare_history(&mut self, commit_digest: Digest, now: Timestamp) {
+        self.history.retain(|served| served.replaced_at.is_none_or(|replaced| now.duration_since(replaced) < GRACE));
+        if self.history.last().is_some_and(|last| last.commit_digest == commit_digest && last.replaced_at.is_none()) {
+            return;
+        }
+        let surplus = (self.history.len() + 1).saturating_sub(MAX_HISTORY);
+        self.history.drain(..surplus);
+        self.history.push(Served { commit_digest, prepared_at: now, replaced_at: None });
+    }
+
+    /// Starts the grace of every release but the newest.
+    pub fn close_history(&mut self, now: Timestamp) {
+        if let Some((_, replaced)) = self.history.split_last_mut() {
+            for served in replaced {
+                served.replaced_at.get_or_insert(now);
+            }
+        }
+    }
+
+    /// The commit digests of all releases whose files must stay as they are: served, or replaced within the grace.
+    pub fn protected(&self, now: Timestamp) -> impl Iterator<Item = Digest> + '_ {
+        self.history
+            .iter()
+            .filter(move |served| served.replaced_at.is_none_or(|replaced| now.duration_since(replaced) < GRACE))
+            .map(|served| served.commit_digest)
+    }
+}
