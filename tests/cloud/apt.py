@@ -1,0 +1,90 @@
+"""apt itself as a client of a Region, in a directory of its own, as any user."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+COMMAND_SECONDS = 120
+
+
+def is_installed():
+    """Whether this machine has apt."""
+    return shutil.which("apt-get") is not None
+
+
+class AptFailed(Exception):
+    """apt ended non-zero, or warned where a client should see nothing."""
+
+
+class Apt:
+    """A client with no packages, one source and one key.
+
+    `directory` is made; `url` holds `dists/`; `key` is the armoured public key, or None for an archive to be trusted as it is.
+    """
+
+    def __init__(self, directory, url, suite, components, key, architecture="amd64", deb_src=False):
+        self.directory = Path(directory)
+        self.downloads = self.directory / "downloads"
+        for name in ("state/lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/apt.conf.d", "log", "downloads"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        (self.directory / "state" / "status").touch()
+        trust = f"signed-by={key}" if key else "trusted=yes"
+        source = f"[arch={architecture} {trust}] {url} {suite} {' '.join(components)}\n"
+        (self.directory / "etc" / "sources.list").write_text(f"deb {source}" + (f"deb-src {source}" if deb_src else ""))
+        options = {
+            "Dir": f"{self.directory}/",
+            "Dir::State": "state",
+            "Dir::State::status": f"{self.directory}/state/status",
+            "Dir::Cache": "cache",
+            "Dir::Log": "log",
+            "Dir::Etc": "etc",
+            "Dir::Etc::SourceList": f"{self.directory}/etc/sources.list",
+            "Dir::Etc::SourceParts": "-",
+            "Dir::Etc::Trusted": "-",
+            "Dir::Etc::TrustedParts": "-",
+            "APT::Architecture": architecture,
+            "APT::Architectures": architecture,
+            # apt would become another user, who may not enter this directory.
+            "APT::Sandbox::User": "root" if os.geteuid() == 0 else "",
+            "Acquire::http::Proxy": "DIRECT",
+            "Acquire::Retries": "0",
+            "Acquire::Languages": "en",
+        }
+        configuration = "".join(f'{name} "{value}";\n' for name, value in options.items())
+        self.configuration = self.directory / "etc" / "apt.conf"
+        self.configuration.write_text(configuration)
+
+    def update(self):
+        """`apt-get update`; a warning is a failure too, since apt keeps old lists and ends with 0."""
+        printed = self._run("apt-get", "update")
+        wrong = [line for line in printed.splitlines() if line.startswith(("W:", "E:", "Err:"))]
+        if wrong:
+            raise AptFailed("apt-get update: " + "; ".join(wrong))
+
+    def packages(self):
+        """The names of all packages that apt found."""
+        printed = self._run("apt-cache", "dumpavail")
+        return sorted({line.split(": ", 1)[1] for line in printed.splitlines() if line.startswith("Package: ")})
+
+    def download(self, *packages):
+        """`apt-get download`; the paths of the files it brought."""
+        before = set(self.downloads.iterdir())
+        self._run("apt-get", "download", *packages)
+        return sorted(set(self.downloads.iterdir()) - before)
+
+    def _run(self, *command):
+        done = subprocess.run(
+            command,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "APT_CONFIG": str(self.configuration)},
+            cwd=self.downloads,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise AptFailed(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
