@@ -77,7 +77,8 @@ impl Failure {
         Self { status: 200, ..Self::internal_error() }
     }
 
-    pub(super) fn wrong_region(actual: &str) -> Self {
+    /// `301 PermanentRedirect` to the region a bucket is in.
+    pub fn redirect_to(actual: &str) -> Self {
         let message = "The bucket you are attempting to access must be addressed using the specified endpoint. Please \
                        send all future requests to this endpoint.";
         Self { region: Some(actual.to_owned()), ..Self::new("PermanentRedirect", 301, message) }

@@ -505,7 +505,7 @@ impl World {
         if let Caller::Signed { region } = caller
             && *region != settings.region
         {
-            return Err(Failure::wrong_region(&settings.region));
+            return Err(Failure::redirect_to(&settings.region));
         }
         if key.len() > self.limits.key_bytes {
             return Err(Failure::new("KeyTooLongError", 400, "Your key is too long"));
