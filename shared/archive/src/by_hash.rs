@@ -37,3 +37,38 @@ pub fn parse_by_hash(path: &ArchivePath) -> Option<(&str, Digest)> {
     }
     Some((directory, Digest::parse(algorithm, hexadecimal).ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn path(text: &str) -> ArchivePath {
+        ArchivePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn an_index_at_the_root_has_its_by_hash_directory_there() {
+        let digest = Digest::of(DigestAlgorithm::Sha512, b"");
+        let by_hash = by_hash_path(&path("Contents-amd64.gz"), &digest);
+        assert_eq!(by_hash.as_str(), format!("by-hash/SHA512/{digest}"));
+        assert_eq!(parse_by_hash(&by_hash), Some(("", digest)));
+    }
+
+    #[test]
+    fn what_only_looks_like_by_hash_is_not() {
+        let sha256 = Digest::of(DigestAlgorithm::Sha256, b"").to_string();
+        for text in [
+            format!("main/by-hash/SHA512/{sha256}"),
+            format!("main/by-hash/SHA256/{}", sha256.to_uppercase()),
+            format!("main/by-hash/SHA256/{sha256}.xz"),
+            format!("main/xby-hash/SHA256/{sha256}"),
+            format!("main/by-hash/sha256/{sha256}"),
+            format!("by-hash/{sha256}"),
+            format!("SHA256/{sha256}"),
+            sha256.clone(),
+        ] {
+            assert_eq!(parse_by_hash(&path(&text)), None, "{text}");
+        }
+    }
+}

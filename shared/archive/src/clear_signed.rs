@@ -156,3 +156,75 @@ pub fn same_text(one: &[u8], two: &[u8]) -> bool {
     }
     lines(one).eq(lines(two))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SIGNATURE: &str = "-----BEGIN PGP SIGNATURE-----\n\niHUEABYKAB0=\n=abcd\n-----END PGP SIGNATURE-----\n";
+
+    fn signed(headers: &str, text: &str) -> String {
+        format!("-----BEGIN PGP SIGNED MESSAGE-----\n{headers}\n{text}{SIGNATURE}")
+    }
+
+    fn parse(file: &str) -> Result<ClearSigned, ClearSignedError> {
+        ClearSigned::parse(file.as_bytes())
+    }
+
+    #[test]
+    fn text_and_signature_come_out_whole() {
+        let parts = parse(&signed("Hash: SHA256\n", "A: b \n\n- - c\n- -----x\n")).unwrap();
+        assert_eq!(parts.text, b"A: b \n\n- c\n-----x\n");
+        assert_eq!(parts.signature, SIGNATURE.as_bytes());
+        assert_eq!(parse(&signed("", "A: b\n")).unwrap().text, b"A: b\n");
+        assert_eq!(parse(&signed("", "")).unwrap().text, b"");
+        let crlf = signed("Hash: SHA256\n", "A: b\n").replace('\n', "\r\n");
+        assert_eq!(parse(&crlf).unwrap().text, b"A: b\r\n");
+    }
+
+    #[test]
+    fn nothing_may_stand_outside_of_what_is_signed() {
+        let good = signed("Hash: SHA256\n", "A: b\n");
+        assert!(matches!(parse(&format!("Evil: yes\n{good}")), Err(ClearSignedError::NoMessage)));
+        assert!(matches!(parse(&format!("\n{good}")), Err(ClearSignedError::NoMessage)));
+        assert!(matches!(parse(&format!("{good}Evil: yes\n")), Err(ClearSignedError::TextAfter { line: 10 })));
+        assert!(matches!(parse(&format!("{good}{good}")), Err(ClearSignedError::TextAfter { .. })));
+        assert!(parse(&format!("{good}\n \n")).is_ok());
+        let nested = signed("Hash: SHA256\n", &good);
+        assert!(matches!(parse(&nested), Err(ClearSignedError::Dash { line: 4 })));
+        assert!(matches!(parse(&signed("Hash: SHA256\nEvil: yes\n", "")), Err(ClearSignedError::Header { line: 3 })));
+        assert!(matches!(parse(&signed("NotDashEscaped: x\n", "")), Err(ClearSignedError::Header { line: 2 })));
+        assert!(matches!(parse(&signed("", "-x\n")), Err(ClearSignedError::Dash { line: 3 })));
+        let key = good.replace("END PGP SIGNATURE", "BEGIN PGP PUBLIC KEY BLOCK");
+        assert!(matches!(parse(&key), Err(ClearSignedError::Armour { .. })));
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_refused() {
+        let good = signed("Hash: SHA256\n", "A: b\n- -c\n");
+        // Without the last line feed it is whole.
+        for length in 0..good.len() - 1 {
+            assert!(ClearSigned::parse(&good.as_bytes()[..length]).is_err(), "{length}");
+        }
+        assert!(ClearSigned::parse(&good.as_bytes()[..good.len() - 1]).is_ok());
+    }
+
+    #[test]
+    fn limits_hold() {
+        let bytes = vec![b'x'; MAX_RELEASE_BYTES + MAX_SIGNATURE_BYTES + 1];
+        assert!(matches!(ClearSigned::parse(&bytes), Err(ClearSignedError::TooLarge { .. })));
+        let long = signed("", "").replace("=abcd", &"a".repeat(MAX_SIGNATURE_BYTES));
+        assert!(matches!(parse(&long), Err(ClearSignedError::SignatureTooLarge)));
+    }
+
+    #[test]
+    fn only_what_no_signature_covers_may_differ() {
+        assert!(same_text(b"", b"\n"));
+        assert!(same_text(b"a\t\nb", b"a\nb  \r\n"));
+        assert!(!same_text(b"a\nb\n", b"a\n b\n"));
+        assert!(!same_text(b"a\n\nb\n", b"a\nb\n"));
+        assert!(!same_text(b"a\n", b"a\nb\n"));
+        assert!(!same_text(b"\na\n", b"a\n"));
+    }
+}

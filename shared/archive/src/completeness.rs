@@ -144,3 +144,113 @@ fn rules_out_binary_all(release: &Release) -> bool {
 fn is_binary_all(directory: &str) -> bool {
     directory.rsplit_once('/').map_or(directory, |(_, name)| name) == "binary-all"
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::format_push_string, clippy::format_collect)]
+    use super::*;
+
+    fn release(fields: &str, files: &[(&str, u64)]) -> Release {
+        let mut text = format!("Date: Mon, 23 Nov 2026 00:00:00 UTC\n{fields}SHA256:\n");
+        for (path, size) in files {
+            text.push_str(&format!(" {} {size} {path}\n", "0".repeat(64)));
+        }
+        Release::parse(text.as_bytes()).unwrap()
+    }
+
+    fn required(groups: &[IndexGroup]) -> Vec<&str> {
+        groups.iter().flat_map(IndexGroup::required).map(|variant| variant.path.as_str()).collect()
+    }
+
+    fn relaxed() -> Scope {
+        Scope { strictness: Strictness::Relaxed, ..Scope::everything() }
+    }
+
+    #[test]
+    fn every_compressed_form_is_required_and_a_plain_one_only_alone() {
+        let release = release(
+            "",
+            &[
+                ("main/binary-amd64/Packages", 9),
+                ("main/binary-amd64/Packages.gz", 5),
+                ("main/binary-amd64/Packages.xz", 4),
+                ("main/binary-amd64/Release", 3),
+                ("main/installer-amd64/current/images/SHA256SUMS", 3),
+                ("main/source/Sources", 0),
+                ("main/binary-amd64/Packages.diff/Index", 2),
+            ],
+        );
+        let groups = index_groups(&release, &Scope::everything());
+        assert_eq!(
+            required(&groups),
+            [
+                "main/binary-amd64/Packages.gz",
+                "main/binary-amd64/Packages.xz",
+                "main/binary-amd64/Packages.diff/Index",
+                "main/binary-amd64/Release",
+                "main/installer-amd64/current/images/SHA256SUMS",
+            ]
+        );
+        let needs: Vec<Need> = groups.iter().map(|group| group.need).collect();
+        assert_eq!(needs, [Need::Each, Need::Each, Need::Each, Need::Each, Need::Nothing]);
+        let packages = groups.first().unwrap();
+        assert_eq!(packages.readable().unwrap().compression, Compression::Xz);
+        assert_eq!(packages.variants.len(), 3);
+    }
+
+    #[test]
+    fn an_architecture_all_that_clients_leave_alone_is_optional() {
+        let files = [("main/binary-all/Packages.xz", 5), ("main/binary-amd64/Packages.xz", 5)];
+        let amd64 = ["main/binary-amd64/Packages.xz"];
+        let both = ["main/binary-all/Packages.xz", "main/binary-amd64/Packages.xz"];
+        for (fields, expected) in [
+            ("Architectures: all amd64\nNo-Support-for-Architecture-all: Packages\n", &amd64[..]),
+            ("Architectures: amd64\n", &amd64[..]),
+            ("Architectures: all amd64\n", &both[..]),
+            ("", &both[..]),
+        ] {
+            let groups = index_groups(&release(fields, &files), &Scope::everything());
+            assert_eq!(required(&groups), expected, "{fields}");
+            assert_eq!(groups.len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_relaxed_mirror_asks_for_one_form_of_what_apt_needs() {
+        let release = release(
+            "",
+            &[
+                ("main/binary-amd64/Packages", 9),
+                ("main/binary-amd64/Packages.gz", 5),
+                ("main/Contents-amd64.gz", 5),
+                ("main/dep11/Components-amd64.yml.gz", 5),
+                ("main/cnf/Commands-amd64.xz", 5),
+                ("main/i18n/Translation-en.xz", 5),
+            ],
+        );
+        let groups = index_groups(&release, &relaxed());
+        assert_eq!(required(&groups), ["main/binary-amd64/Packages", "main/binary-amd64/Packages.gz"]);
+        for group in &groups {
+            let expected = if group.kind == IndexKind::Packages { Need::One } else { Need::Nothing };
+            assert_eq!(group.need, expected, "{}", group.stem);
+        }
+        let packages = groups.iter().find(|group| group.kind == IndexKind::Packages).unwrap();
+        let order: Vec<Compression> = packages.readable_variants().iter().map(|variant| variant.compression).collect();
+        assert_eq!(order, [Compression::Gzip, Compression::None]);
+    }
+
+    #[test]
+    fn what_is_out_of_scope_makes_no_group() {
+        let release = release("", &[("main/binary-amd64/Packages.xz", 5), ("contrib/binary-amd64/Packages.xz", 5)]);
+        let scope = Scope { components: Some(vec!["contrib".to_owned()]), ..Scope::everything() };
+        assert_eq!(required(&index_groups(&release, &scope)), ["contrib/binary-amd64/Packages.xz"]);
+    }
+
+    #[test]
+    fn a_form_that_is_not_read_is_required_and_not_readable() {
+        let release = release("", &[("main/binary-amd64/Packages.zst", 5), ("main/i18n/Translation-en.xz", 5)]);
+        let groups = index_groups(&release, &Scope::everything());
+        assert_eq!(required(&groups).len(), 2);
+        assert!(groups.iter().all(|group| group.readable().is_none()));
+    }
+}

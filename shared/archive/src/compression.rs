@@ -84,3 +84,31 @@ impl Compression {
         (text, Self::None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn path(text: &str) -> ArchivePath {
+        ArchivePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn one_suffix_is_dropped_and_never_a_whole_name() {
+        for (text, stem, compression) in [
+            ("a/Packages.gz", "a/Packages", Compression::Gzip),
+            ("Packages.zst", "Packages", Compression::Zstd),
+            ("a/icons-48x48.tar.gz", "a/icons-48x48.tar", Compression::Gzip),
+            ("a/Packages", "a/Packages", Compression::None),
+            ("a/.xz", "a/.xz", Compression::None),
+            (".xz", ".xz", Compression::None),
+            ("a/..gz", "a/..gz", Compression::None),
+            ("a/...gz", "a/...gz", Compression::None),
+            ("a.xz/b", "a.xz/b", Compression::None),
+        ] {
+            assert_eq!(Compression::of_path(&path(text)), compression, "{text}");
+            assert_eq!(Compression::stem(&path(text)).as_str(), stem, "{text}");
+        }
+    }
+}

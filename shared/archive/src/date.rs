@@ -40,12 +40,12 @@ fn read(text: &str) -> Option<Timestamp> {
         // Sun, 06 Nov 1994 08:49:37 UTC
         (4, true) => {
             (day, month, year, time, zone) =
-                (words.next()?, words.next()?, number(words.next()?, 4)?, words.next()?, words.next()?)
+                (words.next()?, words.next()?, number(words.next()?, 4)?, words.next()?, words.next()?);
         }
         // Sun Nov  6 08:49:37 1994
         (3, false) => {
             (month, day, time, year, zone) =
-                (words.next()?, words.next()?, words.next()?, number(words.next()?, 4)?, "UTC")
+                (words.next()?, words.next()?, words.next()?, number(words.next()?, 4)?, "UTC");
         }
         // Sunday, 06-Nov-94 08:49:37 GMT
         (5.., true) => {
@@ -86,4 +86,51 @@ fn month_number(name: &str) -> Option<i8> {
 fn is_utc(zone: &str) -> bool {
     let digits = zone.strip_prefix(['+', '-']).unwrap_or(zone);
     matches!(zone, "UTC" | "GMT" | "Z") || (!digits.is_empty() && digits.bytes().all(|byte| byte == b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const EXPECTED: &str = "1994-11-06T08:49:37Z";
+
+    #[test]
+    fn the_forms_that_apt_takes_are_taken() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:37 Z",
+            "Sun, 06 Nov 1994 08:49:37 +0000",
+            "Sun, 06 Nov 1994 08:49:37 -0000",
+            "Sun,  6 Nov 1994  8:49:37 UTC",
+            "Mon, 06 nov 1994 08:49:37 UTC",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(parse_date(text).unwrap().to_string(), EXPECTED, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_apt_refuses_is_refused() {
+        for text in [
+            "",
+            "yesterday",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 +0100",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 06 Nov 1994 08:49:37 UTC again",
+            "Sun, 31 Feb 1994 08:49:37 UTC",
+            "Sun, 06 Nov 1994 25:49:37 UTC",
+            "Sun, 06 Nov 1994 08:49 UTC",
+            "Sun, 06 Nov 99999 08:49:37 UTC",
+            "Son, 06 Nov 1994 08:49:37 UTC",
+            "Sun, -6 Nov 1994 08:49:37 UTC",
+            "1994-11-06T08:49:37Z",
+            "é, 06 Nov 1994 08:49:37 UTC",
+        ] {
+            assert!(parse_date(text).is_err(), "{text}");
+        }
+    }
 }

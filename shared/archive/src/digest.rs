@@ -363,3 +363,79 @@ impl Default for Hasher {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_what_it_shows_whatever_the_case() {
+        for algorithm in DigestAlgorithm::ALL {
+            let digest = Digest::of(algorithm, b"content");
+            assert_eq!(digest.as_bytes().len(), algorithm.length());
+            assert_eq!(Digest::parse(algorithm, &digest.to_string()).unwrap(), digest);
+            assert_eq!(Digest::parse(algorithm, &digest.to_string().to_uppercase()).unwrap(), digest);
+            assert_eq!(DigestAlgorithm::from_by_hash_name(algorithm.release_field()), Some(algorithm));
+        }
+        assert_eq!(DigestAlgorithm::from_by_hash_name("sha256"), None);
+    }
+
+    #[test]
+    fn known_digests_are_computed() {
+        let shown = |algorithm| Digest::of(algorithm, b"abc").to_string();
+        assert_eq!(shown(DigestAlgorithm::Md5), "900150983cd24fb0d6963f7d28e17f72");
+        assert_eq!(shown(DigestAlgorithm::Sha1), "a9993e364706816aba3e25717850c26c9cd0d89d");
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(shown(DigestAlgorithm::Sha256), sha256);
+    }
+
+    #[test]
+    fn what_is_no_digest_says_why() {
+        let sha256 = DigestAlgorithm::Sha256;
+        let error = Digest::parse(sha256, "abc").unwrap_err();
+        assert_eq!(error, DigestError::Length { algorithm: sha256, expected: 64, found: 3 });
+        let error = Digest::parse(sha256, &format!("{}g", "0".repeat(63))).unwrap_err();
+        assert_eq!(error, DigestError::NotHexadecimal { algorithm: sha256, position: 63 });
+        assert!(Digest::parse(sha256, &"é".repeat(32)).is_err());
+    }
+
+    #[test]
+    fn strength_orders_algorithms() {
+        assert!(DigestAlgorithm::Md5 < DigestAlgorithm::Sha1 && DigestAlgorithm::Sha256 < DigestAlgorithm::Sha512);
+        assert!(!DigestAlgorithm::Sha1.is_strong() && DigestAlgorithm::Sha256.is_strong());
+    }
+
+    #[test]
+    fn serialised_digests_keep_their_algorithm() {
+        let digests = Digests::of(b"x");
+        let text = serde_json::to_string(&digests).unwrap();
+        assert!(text.contains("\"sha256:") && text.contains("\"sha512:"), "{text}");
+        assert_eq!(serde_json::from_str::<Digests>(&text).unwrap(), digests);
+        assert!(serde_json::from_str::<Digest>("\"sha3:00\"").is_err());
+        assert!(serde_json::from_str::<Digest>("\"00\"").is_err());
+        assert!(serde_json::from_str::<Digest>("\"sha256:00\"").is_err());
+    }
+
+    #[test]
+    fn equal_content_is_proven_only_by_a_shared_digest() {
+        let both = Digests::of(b"one");
+        let short = Digests { sha512: None, ..both };
+        let long = Digests { sha256: None, ..both };
+        assert!(both.proves(&short) && both.proves(&long) && both.proves(&both));
+        assert!(!short.proves(&long) && short.agrees_with(&long));
+        assert!(!both.proves(&Digests::of(b"two")) && !both.agrees_with(&Digests::of(b"two")));
+        let mixed = Digests { sha512: Digests::of(b"two").sha512, ..both };
+        assert!(!both.proves(&mixed));
+        assert_eq!(short.strongest(), short.sha256);
+        assert_eq!(long.checkable(), long.sha512);
+    }
+
+    #[test]
+    fn a_hasher_computes_only_what_is_compared() {
+        let expected = Digests { sha512: None, ..Digests::of(b"x") };
+        let mut hasher = Hasher::matching(&expected);
+        hasher.update(b"x");
+        assert_eq!(hasher.finish(), (1, expected));
+    }
+}

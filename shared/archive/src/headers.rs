@@ -81,3 +81,53 @@ pub fn content_type(key: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{Archives, UnlistedTrees};
+
+    fn headers_of(key: &str) -> (Option<&'static str>, Option<&'static str>) {
+        let unlisted = UnlistedTrees::parse("installer-*").unwrap();
+        object_headers(&Archives::parse("/").unwrap().classify(key, &unlisted), key)
+    }
+
+    #[test]
+    fn what_never_changes_may_be_kept_and_the_rest_is_asked_for() {
+        let digest = "0".repeat(64);
+        for key in [
+            "pool/a_1_all.deb",
+            &format!("dists/s/main/by-hash/SHA256/{digest}"),
+            "dists/s/main/binary-amd64/Packages.diff/T-2026-01-01-F-2025-12-31.gz",
+        ] {
+            assert_eq!(headers_of(key).1, Some(IMMUTABLE), "{key}");
+        }
+        for key in [
+            "dists/s/InRelease",
+            "dists/s/main/binary-amd64/Packages.xz",
+            "dists/s/main/binary-amd64/Packages.diff/Index",
+            "dists/s/main/installer-amd64/current/images/SHA256SUMS",
+        ] {
+            assert_eq!(headers_of(key).1, Some(REVALIDATE), "{key}");
+        }
+        assert_eq!(headers_of(".suitecast/state/1").1, Some("no-store"));
+    }
+
+    #[test]
+    fn types_follow_names() {
+        for (key, kind) in [
+            ("pool/a_1_all.deb", Some("application/vnd.debian.binary-package")),
+            ("pool/a_1.orig.tar.xz", Some("application/x-xz")),
+            ("pool/a_1.dsc", Some("text/plain; charset=utf-8")),
+            ("dists/s/InRelease", Some("text/plain; charset=utf-8")),
+            ("dists/s/Release.gpg", Some("application/pgp-signature")),
+            ("dists/s/main/binary-amd64/Packages.gz", Some("application/gzip")),
+            ("dists/s/main/dep11/Components-amd64.yml", Some("application/yaml")),
+            ("pool/thing.bin", None),
+            ("pool/thing", None),
+        ] {
+            assert_eq!(headers_of(key).0, kind, "{key}");
+        }
+    }
+}

@@ -183,7 +183,7 @@ impl IndexReader {
         }
         for (expected, found) in self.expected.digests.all().zip(digests.all()) {
             if expected != found {
-                return Err(IndexError::Digest { expected, found });
+                return Err(IndexError::Digest { expected: Box::new(expected), found: Box::new(found) });
             }
         }
         self.problem.map_or(Ok(self.summary), Err)
@@ -337,3 +337,6 @@ impl Parser {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,3 +64,34 @@ impl IndexKind {
         matches!(self, Self::Translation | Self::Contents | Self::Dep11 | Self::Cnf)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_by_place_and_name() {
+        for (text, kind) in [
+            ("main/binary-amd64/Packages", IndexKind::Packages),
+            ("main/debian-installer/binary-amd64/Packages.xz", IndexKind::Packages),
+            ("Packages.gz", IndexKind::Packages),
+            ("main/source/Sources.xz", IndexKind::Sources),
+            ("main/binary-amd64/Packages.diff/Index", IndexKind::DiffIndex),
+            ("main/Contents-amd64.diff/Index", IndexKind::DiffIndex),
+            ("main/i18n/Index", IndexKind::Other),
+            ("main/installer-amd64/current/images/SHA256SUMS", IndexKind::ChecksumList),
+            ("main/installer-amd64/current/images/MD5SUMS", IndexKind::Other),
+            ("main/i18n/Translation-en.bz2", IndexKind::Translation),
+            ("main/Contents-udeb-amd64.gz", IndexKind::Contents),
+            ("Contents-amd64", IndexKind::Contents),
+            ("main/dep11/icons-48x48.tar.gz", IndexKind::Dep11),
+            ("main/cnf/Commands-amd64.xz", IndexKind::Cnf),
+            ("main/binary-amd64/Release", IndexKind::ArchitectureRelease),
+            ("Release", IndexKind::Other),
+            ("main/binary-amd64/Packages.gz.sig", IndexKind::Other),
+        ] {
+            assert_eq!(IndexKind::of_path(&ArchivePath::parse(text).unwrap()), kind, "{text}");
+        }
+    }
+}

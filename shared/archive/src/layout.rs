@@ -332,3 +332,113 @@ pub enum KeyClass {
     /// Outside of every archive, or no path.
     Foreign,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn class(archives: &str, key: &str) -> KeyClass {
+        let unlisted = UnlistedTrees::parse("installer-*,dist-upgrader-*,signed,uefi").unwrap();
+        Archives::parse(archives).unwrap().classify(key, &unlisted)
+    }
+
+    fn release(suite: &str, file: ReleaseFile) -> KeyClass {
+        KeyClass::ReleaseFile { suite: SuiteName::parse(suite).unwrap(), file }
+    }
+
+    fn pool(path: &str) -> KeyClass {
+        KeyClass::Pool { path: ArchivePath::parse(path).unwrap() }
+    }
+
+    #[test]
+    fn keys_of_a_standard_archive_are_told_apart() {
+        assert_eq!(class("/", "pool/main/a/a_1_all.deb"), pool("pool/main/a/a_1_all.deb"));
+        assert_eq!(class("/", "project/trace/master"), pool("project/trace/master"));
+        assert_eq!(class("/", "dists/sid/InRelease"), release("dists/sid", ReleaseFile::InRelease));
+        assert_eq!(class("/", "dists/b/updates/Release"), release("dists/b/updates", ReleaseFile::Release));
+        assert_eq!(class("/", "dists/source/Release.gpg"), release("dists/source", ReleaseFile::ReleaseGpg));
+        for key in [
+            "dists/sid/main/binary-amd64/Release",
+            "dists/sid/main/source/Release",
+            "dists/sid/main/binary-amd64/Packages.xz",
+            "dists/sid/main/binary-amd64/Packages.diff/T-1-F-2.gz",
+            "dists/sid/main/binary-amd64/by-hash/SHA256/short",
+            "dists/Release",
+        ] {
+            assert_eq!(class("/", key), KeyClass::Index, "{key}");
+        }
+    }
+
+    #[test]
+    fn by_hash_keys_carry_their_digest() {
+        let digest = Digest::of(crate::DigestAlgorithm::Md5, b"");
+        let path = format!("dists/sid/main/installer-amd64/by-hash/MD5Sum/{digest}");
+        let expected = KeyClass::ByHash { digest, path: ArchivePath::parse(&path).unwrap() };
+        assert_eq!(class("debian", &format!("debian/{path}")), expected);
+    }
+
+    #[test]
+    fn unlisted_trees_are_found_at_any_depth_but_no_suite_is_one() {
+        let unlisted = |is_checksum_list| KeyClass::Unlisted { is_checksum_list };
+        assert_eq!(class("/", "dists/n/main/installer-amd64/current/images/vmlinuz"), unlisted(false));
+        assert_eq!(class("/", "dists/n/main/uefi/grub2-amd64/1/SHA256SUMS"), unlisted(true));
+        assert_eq!(class("/", "dists/n/main/uefi/grub2-amd64/1/SHA256SUMS.gpg"), unlisted(true));
+        assert_eq!(class("/", "dists/n/main/signed/linux-amd64/Release"), unlisted(false));
+        assert_eq!(class("/", "dists/signed/InRelease"), release("dists/signed", ReleaseFile::InRelease));
+        assert_eq!(class("/", "dists/n/signed"), KeyClass::Index);
+    }
+
+    #[test]
+    fn keys_of_a_flat_archive_are_told_apart() {
+        assert_eq!(class("flat:deb", "deb/InRelease"), release("deb", ReleaseFile::InRelease));
+        assert_eq!(class("flat:/", "Release"), release(".", ReleaseFile::Release));
+        assert_eq!(class("flat:/", "a_1_all.deb"), pool("a_1_all.deb"));
+        assert_eq!(class("flat:/", "sub/Release"), pool("sub/Release"));
+        assert_eq!(class("flat:/", "SHA256SUMS"), pool("SHA256SUMS"));
+        for key in
+            ["Packages", "Packages.gz", "Sources.xz", "Contents-amd64.gz", "Packages.diff/T-1.gz", "Translation-en"]
+        {
+            assert_eq!(class("flat:/", key), KeyClass::Index, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_innermost_archive_owns_a_key() {
+        let archives = "/,debian/,flat:debian/extra";
+        assert_eq!(class(archives, "debian/extra/x.deb"), pool("x.deb"));
+        assert_eq!(class(archives, "debian/pool/x.deb"), pool("pool/x.deb"));
+        assert_eq!(class(archives, "other/x.deb"), pool("other/x.deb"));
+        let archives = Archives::parse(archives).unwrap();
+        let prefix =
+            |suite: &str| archives.archive_of(&SuiteName::parse(suite).unwrap()).map(|archive| archive.prefix.as_str());
+        assert_eq!(prefix("debian/dists/sid"), Some("debian/"));
+        assert_eq!(prefix("dists/sid/updates"), Some(""));
+        assert_eq!(prefix("debian/extra"), Some("debian/extra/"));
+        assert_eq!(prefix("debian/extra/dists/sid"), None);
+        assert_eq!(prefix("dists"), None);
+        assert_eq!(prefix("."), None);
+    }
+
+    #[test]
+    fn keys_that_are_no_paths_or_nobodys_are_left_alone() {
+        for key in ["", "pool/", "pool//x", "./x", "/x", "dists/../x", "a\nb", &"k".repeat(1025)] {
+            assert_eq!(class("/", key), KeyClass::Foreign, "{key:?}");
+        }
+        assert_eq!(class("debian/", "debianx/pool/x"), KeyClass::Foreign);
+        assert_eq!(class("debian/", "debian/"), KeyClass::Foreign);
+        assert_eq!(class("/", ".suitecast/state/1"), KeyClass::Private);
+        assert_eq!(class("/", ".suitecast"), KeyClass::Private);
+        assert_eq!(class("/", ".suitecastle/x"), pool(".suitecastle/x"));
+    }
+
+    #[test]
+    fn impossible_archives_are_refused() {
+        assert_eq!(Archives::parse(" ,"), Err(ArchivesError::Empty));
+        assert!(matches!(Archives::parse("a/../b"), Err(ArchivesError::Prefix { .. })));
+        assert!(matches!(Archives::parse(".suitecast/x"), Err(ArchivesError::Place { .. })));
+        assert!(matches!(Archives::parse("debian,flat:debian/"), Err(ArchivesError::Twice { .. })));
+        assert!(matches!(UnlistedTrees::parse("a/b"), Err(PatternError::Slash { .. })));
+        assert_eq!(Archives::parse("/debian").unwrap(), Archives::parse("debian/").unwrap());
+    }
+}

@@ -14,6 +14,11 @@
 //! What must never happen here: a path that leaves its archive ([`ArchivePath`] cannot hold one), an entry without a
 //! digest that a signed file vouches for, and memory that grows with the size of an index.
 
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "names in an archive are keys, and keys that differ in case are different keys"
+)]
+
 mod by_hash;
 mod clear_signed;
 mod completeness;

@@ -211,3 +211,67 @@ impl<'de> Deserialize<'de> for ArchivePath {
         Self::parse(&text).map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn paths_that_stay_inside_are_taken() {
+        for text in ["a", "pool/main/g/g++/g++_1.0+x~e1.deb", "a b", "..a", "a..", "...", "dists/é/x", "a/.b"] {
+            assert_eq!(ArchivePath::parse(text).unwrap().as_str(), text);
+        }
+        assert_eq!(ArchivePath::parse("./x.deb").unwrap().as_str(), "x.deb");
+        assert_eq!(ArchivePath::parse("././x.deb").unwrap().as_str(), "x.deb");
+    }
+
+    #[test]
+    fn paths_that_leave_or_mislead_are_refused() {
+        let kind = |text: &str| ArchivePath::parse(text).unwrap_err();
+        assert!(matches!(kind(""), PathError::Empty));
+        assert!(matches!(kind("./"), PathError::Empty));
+        assert!(matches!(kind("/etc/passwd"), PathError::Absolute { .. }));
+        assert!(matches!(kind(".//etc"), PathError::Absolute { .. }));
+        for text in ["..", "../x", "a/../b", "a/..", ".", "a/.", "a/./b", "a//b", "a/", "./.."] {
+            assert!(matches!(kind(text), PathError::Segment { .. }), "{text}");
+        }
+        for text in ["a\nb", "a\0", "a\\b", "a\u{7f}", "a\u{85}"] {
+            assert!(matches!(kind(text), PathError::Character { .. }), "{text:?}");
+        }
+        assert!(matches!(kind(&"a".repeat(1025)), PathError::TooLong { bytes: 1025, .. }));
+        assert!(ArchivePath::parse(&"a".repeat(1024)).is_ok());
+        assert!(matches!(ArchivePath::parse_bytes(b"a\xff"), Err(PathError::NotUtf8 { .. })));
+    }
+
+    #[test]
+    fn parts_of_a_path_are_told_apart() {
+        let path = ArchivePath::parse("a/b/c").unwrap();
+        assert_eq!((path.parent(), path.file_name()), (Some("a/b"), "c"));
+        assert!(path.is_below("a") && path.is_below("a/b") && !path.is_below("a/b/c") && !path.is_below("a/"));
+        let root = ArchivePath::parse("c").unwrap();
+        assert_eq!((root.parent(), root.file_name()), (None, "c"));
+    }
+
+    #[test]
+    fn joined_paths_stay_below_their_directory() {
+        let path = ArchivePath::parse("a/b").unwrap();
+        assert_eq!(path.join("./c").unwrap().as_str(), "a/b/c");
+        assert!(path.join("../c").is_err() && path.join("/c").is_err() && path.join("").is_err());
+        assert!(path.join(&"c".repeat(1021)).is_err() && path.join(&"c".repeat(1020)).is_ok());
+        assert_eq!(ArchivePath::joined("", "c").unwrap().as_str(), "c");
+    }
+
+    #[test]
+    fn errors_show_a_cut_and_escaped_path() {
+        let text = PathError::to_string(&ArchivePath::parse(&format!("a\n{}", "b".repeat(900))).unwrap_err());
+        assert!(text.contains("\\n") && !text.contains('\n') && text.len() < 400, "{text}");
+    }
+
+    #[test]
+    fn a_stored_path_is_checked_when_it_is_read_back() {
+        let path = ArchivePath::parse("a/b").unwrap();
+        assert_eq!(serde_json::from_str::<ArchivePath>(&serde_json::to_string(&path).unwrap()).unwrap(), path);
+        assert!(serde_json::from_str::<ArchivePath>("\"../a\"").is_err());
+    }
+}

@@ -142,3 +142,42 @@ impl SuitePatterns {
         self.0.iter().any(|pattern| pattern.0 == "*")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything() {
+        for (pattern, text, matches) in [
+            ("*", "", true),
+            ("*", "anything/at all", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "ab", true),
+            ("*b", "ab", true),
+            ("*b", "ba", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "aXbYc", true),
+            ("a*b*c", "acb", false),
+            ("a**c", "ac", true),
+            ("*ab*ab*", "ab", false),
+            ("*ab*ab*", "abab", true),
+        ] {
+            assert_eq!(Pattern::parse(pattern).unwrap().matches(text), matches, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn lists_are_limited_and_checked() {
+        assert_eq!(SuitePatterns::parse(" , "), Err(PatternError::Empty));
+        assert!(matches!(SuitePatterns::parse("a\\b"), Err(PatternError::Character { .. })));
+        assert_eq!(SuitePatterns::parse(&"a,".repeat(257)), Err(PatternError::TooMany { found: 257 }));
+        assert!(SuitePatterns::parse("*").unwrap().is_everything());
+        assert!(SuitePatterns::everything().matches(&SuiteName::root()));
+    }
+}

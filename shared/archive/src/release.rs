@@ -340,3 +340,147 @@ fn is_true(text: &str) -> bool {
     ["yes", "true", "with", "on", "enable"].iter().any(|word| text.eq_ignore_ascii_case(word))
         || text.parse::<i64>().is_ok_and(|number| number == 1)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::format_push_string, clippy::format_collect)]
+    use super::*;
+
+    const DATE: &str = "Date: Mon, 23 Nov 2026 00:00:00 UTC\n";
+
+    fn zeros() -> String {
+        "0".repeat(64)
+    }
+
+    fn parse(text: &str) -> Result<Release, ReleaseError> {
+        Release::parse(text.as_bytes())
+    }
+
+    fn with_list(lines: &str) -> Result<Release, ReleaseError> {
+        parse(&format!("{DATE}SHA256:\n{lines}"))
+    }
+
+    #[test]
+    fn all_fields_a_mirror_goes_by_are_read() {
+        let (zeros, ones) = (zeros(), "1".repeat(128));
+        let release = parse(&format!(
+            "Origin: Debian\r\nsuite: stable\nCODENAME: bookworm\n{DATE}Valid-Until: Mon, 30 Nov 2026 00:00:00 UTC\n\
+             Acquire-By-Hash: yes\nNo-Support-for-Architecture-all: Packages\nArchitectures: all amd64\n arm64\n\
+             Components: main  contrib\nDescription: x\n folded\nMD5Sum:\n {} 1 only/weak\n\
+             SHA256:\n {zeros} 7 main/a\n\t{zeros}   8 ./main/b\r\nSHA512:\n {ones} 7 main/a\n\n\n",
+            "2".repeat(32)
+        ))
+        .unwrap();
+        assert_eq!((release.suite.as_deref(), release.codename.as_deref()), (Some("stable"), Some("bookworm")));
+        assert_eq!(release.valid_until.unwrap().duration_since(release.date).as_hours(), 7 * 24);
+        assert!(release.acquire_by_hash && release.no_support_for_architecture_all_packages);
+        assert_eq!(release.architectures, ["all", "amd64", "arm64"]);
+        assert_eq!(release.components, ["main", "contrib"]);
+        let paths: Vec<&str> = release.entries.keys().map(ArchivePath::as_str).collect();
+        assert_eq!(paths, ["main/a", "main/b"]);
+        let entry = release.entry(&ArchivePath::parse("main/a").unwrap()).unwrap();
+        assert_eq!(entry.size, 7);
+        assert!(entry.digests.sha256.is_some() && entry.digests.sha512.is_some());
+    }
+
+    #[test]
+    fn a_release_that_lists_itself_is_not_held_to_it() {
+        let zeros = zeros();
+        let release = with_list(&format!(
+            " {zeros} 1 Release\n {zeros} 2 InRelease\n {zeros} 3 Release.gpg\n {zeros} 4 main/binary-amd64/Release\n"
+        ));
+        assert_eq!(release.unwrap().entries.len(), 1);
+    }
+
+    #[test]
+    fn paths_that_leave_the_suite_are_refused() {
+        for path in ["../x", "/etc/passwd", "main/../../x", "main//x", "main/.", "a\\b"] {
+            let error = with_list(&format!(" {} 1 {path}\n", zeros())).unwrap_err();
+            assert!(matches!(error, ReleaseError::Path { line: 3, .. }), "{path}: {error}");
+        }
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused() {
+        for size in ["-1", "+1", "1.5", "0x10", "50000000000001", "99999999999999999999999", "1e3"] {
+            let error = with_list(&format!(" {} {size} main/a\n", zeros())).unwrap_err();
+            assert!(matches!(error, ReleaseError::Size { line: 3, .. }), "{size}: {error}");
+        }
+        assert!(with_list(&format!(" {} 50000000000000 main/a\n", zeros())).is_ok());
+    }
+
+    #[test]
+    fn contradictions_are_refused_and_repetitions_are_not() {
+        let (zeros, ones) = (zeros(), "1".repeat(64));
+        assert!(with_list(&format!(" {zeros} 1 a\n {zeros} 1 a\n")).is_ok());
+        let error = with_list(&format!(" {zeros} 1 a\n {zeros} 2 ./a\n")).unwrap_err();
+        assert!(matches!(error, ReleaseError::Conflict { line: 4, what: "size", .. }), "{error}");
+        let error = with_list(&format!(" {zeros} 1 a\n {ones} 1 a\n")).unwrap_err();
+        assert!(matches!(error, ReleaseError::Conflict { line: 4, what: "SHA256", .. }), "{error}");
+        let error = with_list(&format!(" {zeros} 1 a\nSHA512:\n {zeros}{zeros} 2 a\n")).unwrap_err();
+        assert!(matches!(error, ReleaseError::Conflict { line: 5, what: "size", .. }), "{error}");
+        let error = parse(&format!("{DATE}{DATE}SHA256:\n {zeros} 1 a\n")).unwrap_err();
+        assert_eq!(error, ReleaseError::DuplicateField { line: 2, field: "Date" });
+    }
+
+    #[test]
+    fn a_release_that_vouches_for_nothing_is_refused() {
+        assert_eq!(parse(DATE), Err(ReleaseError::NoStrongDigest));
+        assert_eq!(with_list(""), Err(ReleaseError::NoStrongDigest));
+        let weak = format!("{DATE}MD5Sum:\n {} 1 a\nSHA1:\n {} 1 a\n", "0".repeat(32), "0".repeat(40));
+        assert_eq!(parse(&weak), Err(ReleaseError::NoStrongDigest));
+    }
+
+    #[test]
+    fn a_release_without_a_usable_date_is_refused() {
+        let list = format!("SHA256:\n {} 1 a\n", zeros());
+        assert_eq!(parse(&list), Err(ReleaseError::NoDate));
+        for field in ["Date", "Valid-Until"] {
+            let date = if field == "Date" { "" } else { DATE };
+            let error = parse(&format!("{date}{field}: tomorrow\n{list}")).unwrap_err();
+            assert!(matches!(error, ReleaseError::Date { field: found, .. } if found == field), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_release_says_where() {
+        for (text, line) in [
+            ("-----BEGIN PGP SIGNED MESSAGE-----\n", 1),
+            (" begins: folded\n", 1),
+            ("Date: x\n\nSecond: stanza\n", 3),
+            ("Date: x\n\n folded\n", 3),
+            (": no name\n", 1),
+            ("Date: x\nno colon\n", 2),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(matches!(error, ReleaseError::Line { line: found, .. } if found == line), "{text}: {error}");
+        }
+        let error = with_list(&format!(" {} 1\n", zeros())).unwrap_err();
+        assert!(matches!(error, ReleaseError::Entry { line: 3, list: "SHA256", .. }), "{error}");
+        let error = with_list(&format!(" {} 1 a b\n", zeros())).unwrap_err();
+        assert!(matches!(error, ReleaseError::Entry { .. }), "{error}");
+        assert!(matches!(with_list(" abc 1 a\n"), Err(ReleaseError::Digest { line: 3, .. })));
+    }
+
+    #[test]
+    fn limits_hold() {
+        assert_eq!(
+            Release::parse(&vec![b' '; MAX_RELEASE_BYTES + 1]),
+            Err(ReleaseError::TooLarge { bytes: MAX_RELEASE_BYTES + 1 })
+        );
+        let zeros = zeros();
+        let list = |count: usize| (0..count).map(|number| format!(" {zeros} 1 {number}\n")).collect::<String>();
+        let error = with_list(&list(MAX_RELEASE_ENTRIES + 1)).unwrap_err();
+        assert_eq!(error, ReleaseError::TooManyEntries { line: MAX_RELEASE_ENTRIES + 3 });
+    }
+
+    #[test]
+    fn true_is_what_apt_takes_for_it() {
+        for text in ["yes", "Yes", "true", "with", "on", "enable", "1"] {
+            assert!(is_true(text), "{text}");
+        }
+        for text in ["", "no", "0", "force", "2", "yess"] {
+            assert!(!is_true(text), "{text}");
+        }
+    }
+}

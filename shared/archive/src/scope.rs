@@ -189,3 +189,135 @@ fn architecture_of_name(name: &str) -> Option<&str> {
         .and_then(|rest| rest.strip_suffix(".yml"))
         .or_else(|| stem.strip_prefix("Commands-"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn scope(components: &[&str], architectures: &[&str]) -> Scope {
+        let list = |names: &[&str]| (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect());
+        Scope { components: list(components), architectures: list(architectures), strictness: Strictness::Strict }
+    }
+
+    fn admits(scope: &Scope, path: &str) -> bool {
+        scope.admits_index(&ArchivePath::parse(path).unwrap())
+    }
+
+    #[test]
+    fn architectures_are_told_by_directories_and_names() {
+        let amd64 = scope(&[], &["amd64"]);
+        for path in [
+            "main/binary-amd64/Packages.xz",
+            "main/binary-all/Packages.xz",
+            "main/debian-installer/binary-amd64/Packages.xz",
+            "main/Contents-amd64.gz",
+            "main/Contents-udeb-amd64.gz",
+            "main/Contents-all.gz",
+            "Contents-amd64.gz",
+            "main/binary-amd64/Packages.diff/Index",
+            "main/Contents-amd64.diff/Index",
+            "main/dep11/Components-amd64.yml.xz",
+            "main/dep11/icons-48x48.tar.gz",
+            "main/cnf/Commands-amd64.xz",
+            "main/i18n/Translation-en.bz2",
+            "main/installer-amd64/current/images/SHA256SUMS",
+            "Packages.gz",
+        ] {
+            assert!(admits(&amd64, path), "{path}");
+        }
+        for path in [
+            "main/binary-arm64/Packages.xz",
+            "main/debian-installer/binary-arm64/Packages.xz",
+            "main/source/Sources.xz",
+            "main/source/Sources.diff/Index",
+            "main/Contents-source.gz",
+            "main/Contents-udeb-arm64.gz",
+            "main/Contents-arm64.diff/Index",
+            "Contents-arm64.gz",
+            "main/dep11/Components-arm64.yml.xz",
+            "main/cnf/Commands-arm64.xz",
+            "main/installer-arm64/current/images/SHA256SUMS",
+        ] {
+            assert!(!admits(&amd64, path), "{path}");
+            assert!(admits(&Scope::everything(), path), "{path}");
+        }
+        assert!(admits(&scope(&[], &["source"]), "main/source/Sources.xz"));
+    }
+
+    #[test]
+    fn components_are_told_by_directories() {
+        let main = scope(&["main"], &[]);
+        for path in ["main/binary-amd64/Packages", "updates/main/binary-amd64/Packages", "main/Contents-amd64.gz"] {
+            assert!(admits(&main, path), "{path}");
+        }
+        for path in ["contrib/binary-amd64/Packages", "updates/contrib/source/Sources", "xmain/source/Sources"] {
+            assert!(!admits(&main, path), "{path}");
+        }
+        // bookworm-security: Components says updates/main, and the paths say main.
+        let security = scope(&["updates/main"], &[]);
+        assert!(admits(&security, "main/binary-amd64/Packages"));
+        assert!(!admits(&security, "contrib/binary-amd64/Packages"));
+        assert!(!admits(&security, "other/main/binary-amd64/Packages"));
+        // Without a component there is nothing to leave out.
+        assert!(admits(&main, "Contents-amd64.gz") && admits(&main, "binary-amd64/Packages"));
+    }
+
+    #[test]
+    fn pool_files_are_left_out_only_when_their_name_says_so() {
+        let amd64 = scope(&[], &["amd64"]);
+        for name in [
+            "a_1_amd64.deb",
+            "a_1%3a2_all.deb",
+            "a_1_amd64.udeb",
+            "odd.deb",
+            "a_1_2_arm64.deb",
+            "a_1_arm64.changes",
+            "manual_1.pdf",
+            "archive.tar.gz",
+        ] {
+            assert!(amd64.admits_pool_file(name), "{name}");
+        }
+        for name in [
+            "a_1_arm64.deb",
+            "a_1_arm64.udeb",
+            "a_1_arm64.ddeb",
+            "a_1-1.dsc",
+            "a_1.orig.tar.xz",
+            "a_1.orig.tar.gz.asc",
+            "a_1-1.debian.tar.xz",
+            "a_1-1.diff.gz",
+        ] {
+            assert!(!amd64.admits_pool_file(name), "{name}");
+            assert!(Scope::everything().admits_pool_file(name), "{name}");
+        }
+        assert!(scope(&[], &["source"]).admits_pool_file("a_1-1.dsc"));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_scopes_apart_and_not_their_spelling() {
+        let print = |components: &[&str], architectures: &[&str]| scope(components, architectures).fingerprint();
+        assert_eq!(print(&["main", "contrib"], &[]), print(&["contrib", "main", "main"], &[]));
+        assert_eq!(print(&[], &[]), Scope::everything().fingerprint());
+        assert_eq!(print(&[], &[]).len(), FINGERPRINT_CHARACTERS);
+        let relaxed = Scope { strictness: Strictness::Relaxed, ..Scope::everything() };
+        let none = Scope { components: Some(Vec::new()), ..Scope::everything() };
+        let prints = [
+            print(&["main"], &[]),
+            print(&[], &["main"]),
+            print(&["main"], &["amd64"]),
+            print(&[], &[]),
+            relaxed.fingerprint(),
+            none.fingerprint(),
+        ];
+        for (index, one) in prints.iter().enumerate() {
+            assert!(!prints[index + 1..].contains(one), "{prints:?}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_outlives_this_version() {
+        // It is kept in the state of every suite: another value makes every region verify everything again.
+        assert_eq!(Scope::everything().fingerprint(), "9c47dcb63939615f");
+    }
+}

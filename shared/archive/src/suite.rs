@@ -151,3 +151,34 @@ impl<'de> Deserialize<'de> for SuiteName {
         Self::parse(&text).map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn keys_of_a_suite_lie_below_it() {
+        let index = ArchivePath::parse("main/x").unwrap();
+        for (name, key) in [("dists/sid", "dists/sid/main/x"), ("flat/", "flat/main/x"), (".", "main/x")] {
+            let suite = SuiteName::parse(name).unwrap();
+            assert_eq!(suite.key(&index), key);
+            assert_eq!(suite.path_of_key(key), Some(index.clone()));
+        }
+        let suite = SuiteName::parse("dists/sid").unwrap();
+        assert_eq!(suite.release_key(ReleaseFile::ReleaseGpg), "dists/sid/Release.gpg");
+        assert_eq!(suite.path_of_key("dists/sidx/main"), None);
+        assert_eq!(suite.path_of_key("dists/sid/../x"), None);
+        assert_eq!(suite.path_of_key("dists/sid/./x"), None);
+    }
+
+    #[test]
+    fn names_that_are_no_directory_are_refused() {
+        for text in ["", "/", "..", "/dists/sid", "dists//sid", "dists/../x"] {
+            assert!(SuiteName::parse(text).is_err(), "{text}");
+            assert!(serde_json::from_str::<SuiteName>(&serde_json::to_string(text).unwrap()).is_err());
+        }
+        let suite = SuiteName::parse("dists/sid").unwrap();
+        assert_eq!(serde_json::to_string(&suite).unwrap(), "\"dists/sid\"");
+    }
+}

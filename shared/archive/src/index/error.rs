@@ -24,9 +24,9 @@ pub enum IndexError {
     #[error("the index has the {} digest {found} where the release says {expected}", expected.algorithm().release_field())]
     Digest {
         /// What the release says.
-        expected: Digest,
+        expected: Box<Digest>,
         /// What came.
-        found: Digest,
+        found: Box<Digest>,
     },
     /// The entry has nothing to check content by.
     #[error("the release gives no SHA256 or SHA512 digest for the index")]
