@@ -73,6 +73,12 @@ class Apt:
         self._run("apt-get", "download", *packages)
         return sorted(set(self.downloads.iterdir()) - before)
 
+    def source(self, package):
+        """`apt-get source` without unpacking; the paths of the files it brought."""
+        before = set(self.downloads.iterdir())
+        self._run("apt-get", "source", "--download-only", package)
+        return sorted(set(self.downloads.iterdir()) - before)
+
     def _run(self, *command):
         done = subprocess.run(
             command,

@@ -10,7 +10,6 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloud.apt_client import missing_tools
 from cloud.paths import ROOT
 
 # Packages that every Debian and Ubuntu has, small ones; among them names and versions with `+`, `~` and epochs.
@@ -39,9 +38,13 @@ class Deb:
     file: Path
 
 
+def _missing(*tools):
+    return [tool for tool in tools if shutil.which(tool) is None]
+
+
 def fetch():
     """The packages, kept from one run to the next and fetched only when the distribution has another version."""
-    absent = missing_tools("apt-get", "dpkg", "dpkg-deb", "gpg", "gpgv")
+    absent = _missing("apt-get", "dpkg", "dpkg-deb", "gpg", "gpgv")
     if absent:
         raise CannotMake(f"{', '.join(absent)} not installed")
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,9 @@ def _fetch(options):
 
 def _addresses(names, options):
     """Lines of `'address' file size digest`; none when one of the names is unknown."""
-    done = _run(["apt-get", "download", "--print-uris", *names], cwd=CACHE, check=False, **options)
+    # Not in the cache: apt keeps silent about what already lies where it stands.
+    with tempfile.TemporaryDirectory() as empty:
+        done = _run(["apt-get", "download", "--print-uris", *names], cwd=empty, check=False, **options)
     return sorted(line for line in done.stdout.splitlines() if line.startswith("'")) if done.returncode == 0 else []
 
 
@@ -113,7 +118,7 @@ class RealArchive:
         self.tree = self.directory / "archive"
         self.key = self.directory / "key.asc"
         self.architecture = _run(["dpkg", "--print-architecture"]).stdout.strip()
-        self.has_source = not missing_tools("dpkg-source")
+        self.has_source = not _missing("dpkg-source")
         self._ftparchive = _apt_ftparchive()
         # A short path of its own: gpg's agent listens on a socket in it.
         self._gpg_home = tempfile.mkdtemp(prefix="suitecast-gpg-")

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cloud import LocalCloud, deploy
-from cloud.apt_client import AptClient
+from cloud.apt import Apt
 from cloud.paths import CLOUD_TOOLS
 from cloud.real_archive import SOURCE, SUITE, CannotMake, RealArchive, fetch
 
@@ -56,24 +56,26 @@ class RealPackagesReachApt(unittest.TestCase):
         wrong = [key for key, uploaded in self.archive.files().items() if self.deployed.read(region, key) != uploaded]
         self.assertEqual(wrong, [], f"served otherwise than uploaded in {region}")
 
-        client = AptClient(
+        client = Apt(
             self.directory / "apt" / region,
             f"{self.cloud.endpoint}/{self.deployed.regions[region].bucket}",
             SUITE,
+            ["main"],
             self.archive.key,
-            architectures=self.archive.architecture,
-            with_sources=self.archive.has_source,
+            architecture=self.archive.architecture,
+            deb_src=self.archive.has_source,
         )
         client.update()
-        downloaded = client.download(*(deb.package for deb in debs))
+        client.download(*(deb.package for deb in debs))
         for deb in debs:
-            self.assertEqual(downloaded.get(deb.file.name), deb.file.read_bytes(), f"{deb.file.name} from {region}")
+            downloaded = client.downloads / deb.file.name
+            self.assertEqual(downloaded.read_bytes(), deb.file.read_bytes(), f"{deb.file.name} from {region}")
         if self.archive.has_source:
-            sources = client.source(SOURCE)
+            client.source(SOURCE)
             built = list((self.archive.tree / "pool" / "main" / "s" / SOURCE).iterdir())
             self.assertEqual(len(built), 2)
             for path in built:
-                self.assertEqual(sources.get(path.name), path.read_bytes(), f"{path.name} from {region}")
+                self.assertEqual((client.downloads / path.name).read_bytes(), path.read_bytes(), f"{path.name} from {region}")
 
     def nothing_is_left(self):
         """Every message was taken, and none given up."""
