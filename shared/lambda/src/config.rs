@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(config.settings.slice, Duration::from_mins(2));
         assert_eq!(config.settings.copy_concurrency.get(), 64);
         assert!(!config.settings.allow_change_in_place);
-        assert!(config.settings.suites.is_all());
+        assert!(config.settings.suites.is_everything());
         assert_eq!(config.settings.scope.components, None);
         assert_eq!(config.settings.scope.architectures, None);
         assert_eq!(config.settings.scope.strictness, Strictness::Strict);
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn an_empty_optional_variable_counts_as_not_set() {
         let config = read(Function::Replicate, &[(variable::SUITES, Some(" ")), (variable::SLICE_SECONDS, Some(""))]);
-        assert!(config.unwrap().settings.suites.is_all());
+        assert!(config.unwrap().settings.suites.is_everything());
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 
 use lambda_runtime::Diagnostic;
+use serde::Serialize;
+use serde_json::Value;
 use suitecast_engine::EngineError;
 use thiserror::Error;
 
@@ -42,7 +44,7 @@ pub enum InvocationError {
         doing: String,
         /// What stopped it.
         #[source]
-        source: EngineError,
+        source: Box<EngineError>,
     },
     /// Lambda was about to end the function.
     #[error("{doing}")]
@@ -76,15 +78,38 @@ pub enum InvocationError {
 }
 
 impl InvocationError {
+    /// An event that cannot be taken; tells the log.
+    pub fn input(source: EnvelopeError) -> Self {
+        tracing::error!(error = %source, "the event cannot be taken");
+        Self::Input { source }
+    }
+
+    /// Whether the same call may come to an answer later with nobody changing anything.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Engine { source, .. } => source.is_retryable(),
+            Self::Uploads { retryable, .. } => *retryable,
+            Self::Deadline { .. } => true,
+            Self::Input { .. } | Self::Answer { .. } => false,
+        }
+    }
+
     /// The name that `aws lambda invoke` shows as `errorType`: what to do next depends on it.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Input { .. } => "InputError",
-            Self::Engine { source, .. } if source.is_retryable() => "RetryableError",
-            Self::Deadline { .. } | Self::Uploads { retryable: true, .. } => "RetryableError",
-            Self::Engine { .. } | Self::Uploads { .. } | Self::Answer { .. } => "PermanentError",
+            _ if self.is_retryable() => "RetryableError",
+            _ => "PermanentError",
         }
     }
+}
+
+/// Writes an answer.
+///
+/// # Errors
+/// A value that JSON cannot hold.
+pub fn as_json(answer: impl Serialize) -> Result<Value, InvocationError> {
+    serde_json::to_value(answer).map_err(|source| InvocationError::Answer { source })
 }
 
 impl From<InvocationError> for Diagnostic {
@@ -102,7 +127,7 @@ mod tests {
     #[test]
     fn the_invoker_reads_the_whole_chain_and_whether_to_try_again() {
         let source = EngineError::Contended { suite: "dists/sid".into(), doing: "taking the suite", attempts: 3 };
-        let error = InvocationError::Engine { doing: "publishing dists/sid".into(), source };
+        let error = InvocationError::Engine { doing: "publishing dists/sid".into(), source: Box::new(source) };
         let diagnostic = Diagnostic::from(error);
         assert_eq!(diagnostic.error_type, "RetryableError");
         assert!(diagnostic.error_message.starts_with("publishing dists/sid: suite dists/sid: lost 3 races"));
@@ -111,7 +136,10 @@ mod tests {
     #[test]
     fn what_no_second_try_can_mend_is_called_permanent() {
         let source = EngineError::Rejected { what: "suite \"x\"".into(), rule: "lies in no archive".into() };
-        assert_eq!(InvocationError::Engine { doing: "publishing x".into(), source }.kind(), "PermanentError");
+        assert_eq!(
+            InvocationError::Engine { doing: "publishing x".into(), source: Box::new(source) }.kind(),
+            "PermanentError"
+        );
         let uploads = |retryable| InvocationError::Uploads { failed: 1, total: 2, first: "a".into(), retryable };
         assert_eq!(uploads(false).kind(), "PermanentError");
         assert_eq!(uploads(true).kind(), "RetryableError");

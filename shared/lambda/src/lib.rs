@@ -14,3 +14,4 @@ pub mod failure;
 pub mod logs;
 pub mod metrics;
 pub mod queue;
+pub mod runs;

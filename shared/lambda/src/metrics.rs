@@ -31,6 +31,8 @@ pub enum Metric {
     StoreRequests,
     /// From the upload to the end of the run that copied it; of a batch, the longest.
     ReplicationLagSeconds,
+    /// From the `Date` of a release to its swap.
+    SwapLagSeconds,
     /// Messages and calls that failed and are tried again.
     RetryableFailures,
     /// Messages and calls that failed and that no further try will mend.
@@ -53,6 +55,7 @@ impl Metric {
             Self::BytesCopied => "BytesCopied",
             Self::StoreRequests => "StoreRequests",
             Self::ReplicationLagSeconds => "ReplicationLagSeconds",
+            Self::SwapLagSeconds => "SwapLagSeconds",
             Self::RetryableFailures => "RetryableFailures",
             Self::PermanentFailures => "PermanentFailures",
             Self::UndecodableMessages => "UndecodableMessages",
@@ -62,7 +65,9 @@ impl Metric {
 
     fn unit(self) -> &'static str {
         match self {
-            Self::SuiteWaitingSeconds | Self::ReplicationLagSeconds | Self::RunSeconds => "Seconds",
+            Self::SuiteWaitingSeconds | Self::ReplicationLagSeconds | Self::SwapLagSeconds | Self::RunSeconds => {
+                "Seconds"
+            }
             Self::BytesCopied => "Bytes",
             Self::Swaps
             | Self::Refused
@@ -106,6 +111,12 @@ impl Measures {
     pub fn seconds(mut self, metric: Metric, seconds: f64) -> Self {
         self.values.extend(Number::from_f64(seconds).map(|value| (metric, value)));
         self
+    }
+
+    /// Adds a length of time given in milliseconds.
+    #[must_use]
+    pub fn milliseconds(self, metric: Metric, milliseconds: u64) -> Self {
+        self.seconds(metric, std::time::Duration::from_millis(milliseconds).as_secs_f64())
     }
 
     /// Adds a count unless it is nothing: for failures, whose absence is the normal case.

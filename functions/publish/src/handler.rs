@@ -1,0 +1,129 @@
+//! From event to answer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use suitecast_engine::publish::{self, PublishRequest};
+use suitecast_engine::{PublishReport, QueueError, SuitesQueue, Wake, sweep};
+use suitecast_lambda::batch::{Outcome, settle};
+use suitecast_lambda::deadline::Deadline;
+use suitecast_lambda::envelope::{Message, PublishCall, PublishInput};
+use suitecast_lambda::failure::{InvocationError, as_json};
+use suitecast_lambda::metrics::{Measures, Metric};
+use suitecast_lambda::runs::Runs;
+
+use crate::summary;
+
+/// Suites that the answer to `{"suite":"*"}` names; the count tells of the others.
+const MAX_SUITES_NAMED: usize = 1_000;
+
+/// The publish function, between Lambda and the engine.
+pub struct Handler {
+    runs: Runs,
+}
+
+impl Handler {
+    /// Over the ports and settings of these runs.
+    pub fn new(runs: Runs) -> Self {
+        Self { runs }
+    }
+
+    /// Answers one event. `deadline` is Lambda's, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// The event is none that publish takes, or a manual call or a sweep came to no answer. Messages of a queue never
+    /// make an error: each that failed is named in the batch's answer.
+    pub async fn handle(&self, event: &Value, deadline: u64) -> Result<Value, InvocationError> {
+        let deadline = &self.runs.deadline(deadline);
+        let input = PublishInput::decode(event).map_err(InvocationError::input)?;
+        match input {
+            PublishInput::Messages(messages) => self.messages(messages, deadline).await,
+            PublishInput::Suite { suite, call: PublishCall { dry_run, force, full } } => {
+                let request = PublishRequest { suite, dry_run, force, full, hops: 0 };
+                as_json(self.publish(&request, deadline, 1).await?)
+            }
+            PublishInput::EverySuite { call } => self.every_suite(call, deadline).await,
+            PublishInput::Sweep => self.sweep(deadline).await,
+        }
+    }
+
+    /// One message after the other, each with its share of the time that is left.
+    async fn messages(&self, messages: Vec<Message<Wake>>, deadline: &Deadline) -> Result<Value, InvocationError> {
+        let total = messages.len();
+        let mut outcomes = Vec::with_capacity(total);
+        for (done, message) in messages.into_iter().enumerate() {
+            let outcome = match message.content {
+                Ok(wake) => match self.publish(&wake.into(), deadline, total - done).await {
+                    Ok(_) => Outcome::Done,
+                    Err(_) => Outcome::Failed,
+                },
+                Err(error) => {
+                    tracing::error!(message = message.delivery.id, %error, "a message cannot be decoded");
+                    self.runs.measure(&Measures::of_run().count(Metric::UndecodableMessages, 1));
+                    Outcome::Undecodable
+                }
+            };
+            outcomes.push((message.delivery, outcome));
+        }
+        as_json(settle(&outcomes, self.runs.returns.as_ref()).await)
+    }
+
+    /// One run on one suite, with its summary in the log and the metrics.
+    async fn publish(
+        &self,
+        request: &PublishRequest,
+        deadline: &Deadline,
+        runs_left: usize,
+    ) -> Result<PublishReport, InvocationError> {
+        let settings = self.runs.settings(deadline, runs_left);
+        let run = Box::pin(publish::run(&self.runs.ports, &settings, request));
+        let report = self.runs.attempt(&format!("publishing {}", request.suite), deadline, run).await?;
+        summary::log(&report);
+        self.runs.measure(&summary::measures(&report));
+        Ok(report)
+    }
+
+    /// Wakes every suite of the master, or only says which.
+    async fn every_suite(&self, call: PublishCall, deadline: &Deadline) -> Result<Value, InvocationError> {
+        let PublishCall { dry_run, force, full } = call;
+        let started = self.runs.now();
+        let settings = self.runs.settings(deadline, 1);
+        let mut ports = self.runs.ports.clone();
+        if dry_run {
+            ports.queue = Arc::new(Nobody);
+        }
+        let waking = Box::pin(sweep::wake_all(&ports, &settings, force, full));
+        let suites = self.runs.attempt("waking every suite", deadline, waking).await?;
+        tracing::info!(suites = suites.len(), dry_run, "every suite was named");
+        Ok(json!({
+            "outcome": if dry_run { "would_wake" } else { "woken" },
+            "suites_count": suites.len(),
+            "suites": suites.iter().take(MAX_SUITES_NAMED).collect::<Vec<_>>(),
+            "dry_run": dry_run,
+            "duration_ms": self.runs.milliseconds_since(started),
+        }))
+    }
+
+    async fn sweep(&self, deadline: &Deadline) -> Result<Value, InvocationError> {
+        let settings = self.runs.settings(deadline, 1);
+        let run = Box::pin(sweep::run(&self.runs.ports, &settings));
+        let report = self.runs.attempt("sweeping", deadline, run).await?;
+        summary::log_sweep(&report);
+        self.runs.measure(&summary::sweep_measures(&report));
+        as_json(report)
+    }
+}
+
+/// Where a dry run sends its wake-ups.
+struct Nobody;
+
+#[async_trait]
+impl SuitesQueue for Nobody {
+    async fn wake(&self, _: &[Wake]) -> Result<(), QueueError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

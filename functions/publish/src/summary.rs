@@ -1,0 +1,73 @@
+//! What a run on one suite leaves in the log and in the metrics: one event, one line.
+
+use suitecast_engine::sweep::SweepReport;
+use suitecast_engine::{Outcome, PublishReport};
+use suitecast_lambda::metrics::{Measures, Metric};
+
+/// Tells the person on call what a run came to.
+pub(crate) fn log(report: &PublishReport) {
+    let reason = report.reason.as_deref().unwrap_or_default();
+    tracing::info!(
+        suite = %report.suite,
+        outcome = ?report.outcome,
+        reason,
+        missing_count = report.missing_count,
+        waiting_seconds = report.waiting_seconds,
+        objects_copied = report.objects_copied,
+        bytes_copied = report.bytes_copied,
+        requests = report.requests,
+        dry_run = report.dry_run,
+        duration_ms = report.duration_ms,
+        "published as far as can be",
+    );
+}
+
+/// What a run counts for. A dry run counts for nothing but its requests: it changed nothing and found nothing out.
+pub(crate) fn measures(report: &PublishReport) -> Measures {
+    let measures = Measures::of_suite(report.suite.as_str())
+        .count(Metric::StoreRequests, report.requests)
+        .milliseconds(Metric::RunSeconds, report.duration_ms);
+    if report.dry_run {
+        return measures;
+    }
+    let measures =
+        measures.count(Metric::ObjectsCopied, report.objects_copied).count(Metric::BytesCopied, report.bytes_copied);
+    match report.outcome {
+        Outcome::Swapped => {
+            let measures = measures.count(Metric::Swaps, 1).count(Metric::SuiteWaitingSeconds, report.waiting_seconds);
+            match report.lag_seconds {
+                Some(lag) => measures.count(Metric::SwapLagSeconds, lag),
+                None => measures,
+            }
+        }
+        Outcome::UpToDate | Outcome::Waiting | Outcome::Older | Outcome::Held | Outcome::Absent => {
+            measures.count(Metric::SuiteWaitingSeconds, report.waiting_seconds)
+        }
+        Outcome::Refused => measures.count(Metric::Refused, 1),
+        Outcome::Withdrawn => measures.count(Metric::Withdrawn, 1),
+        // Another run, or the next slice, tells how the suite stands.
+        Outcome::Busy | Outcome::Continued => measures,
+    }
+}
+
+/// Tells the person on call what a sweep came to.
+pub(crate) fn log_sweep(report: &SweepReport) {
+    let woken: Vec<String> = report.woken.iter().map(|(suite, reason)| format!("{suite} ({reason})")).collect();
+    tracing::info!(
+        suites = report.suites,
+        woken = woken.join(", "),
+        tree_objects_copied = report.tree_objects_copied,
+        markers_removed = report.markers_removed,
+        requests = report.requests,
+        duration_ms = report.duration_ms,
+        "swept",
+    );
+}
+
+/// What a sweep counts for.
+pub(crate) fn sweep_measures(report: &SweepReport) -> Measures {
+    Measures::of_run()
+        .count(Metric::ObjectsCopied, report.tree_objects_copied)
+        .count(Metric::StoreRequests, report.requests)
+        .milliseconds(Metric::RunSeconds, report.duration_ms)
+}

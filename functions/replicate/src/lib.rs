@@ -1,0 +1,10 @@
+//! The replicate function's handler: an event becomes a typed input, the engine runs, its report becomes the answer.
+//!
+//! Takes uploads from the queue, recorded S3 events, and manual calls for a key or a prefix. What is copied, and which
+//! suites are woken, is the engine's business alone.
+
+mod answer;
+mod handler;
+mod prefix;
+
+pub use handler::Handler;

@@ -1,0 +1,87 @@
+//! Runs of the engine as a function makes them: in the time that Lambda leaves, and with every failure told once.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use suitecast_engine::{EngineError, Ports, Settings};
+
+use crate::clients::Clients;
+use crate::config::Config;
+use crate::deadline::Deadline;
+use crate::failure::{Chain, InvocationError};
+use crate::metrics::{Measures, Metric, Metrics};
+use crate::queue::MessageReturns;
+
+/// What both functions' handlers work with.
+pub struct Runs {
+    /// The engine's ports.
+    pub ports: Ports,
+    /// The queue that gives the function its messages.
+    pub returns: Arc<dyn MessageReturns>,
+    settings: Settings,
+    metrics: Metrics,
+}
+
+impl Runs {
+    /// Of a function with this configuration, over its clients.
+    pub fn new(config: Config, clients: Clients) -> Self {
+        let metrics = Metrics::on_standard_output(&config.metrics_namespace, &config.region);
+        Self::over(clients.ports, clients.returns, config.settings, metrics)
+    }
+
+    /// Over ports of the caller's.
+    pub fn over(ports: Ports, returns: Arc<dyn MessageReturns>, settings: Settings, metrics: Metrics) -> Self {
+        Self { ports, returns, settings, metrics }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    /// Milliseconds since a moment.
+    pub fn milliseconds_since(&self, started: Timestamp) -> u64 {
+        u64::try_from(self.now().duration_since(started).as_millis()).unwrap_or(0)
+    }
+
+    /// When this invocation ends; `deadline` is Lambda's, in milliseconds since the epoch.
+    pub fn deadline(&self, deadline: u64) -> Deadline {
+        Deadline::from_milliseconds(deadline, self.now())
+    }
+
+    /// What the operator set, for the next of `runs_left` runs, in the time that Lambda leaves.
+    pub fn settings(&self, deadline: &Deadline, runs_left: usize) -> Settings {
+        let slice = deadline.slice(self.now(), self.settings.slice, runs_left);
+        Settings { slice, ..self.settings.clone() }
+    }
+
+    /// Waits for a run, as long as Lambda allows.
+    ///
+    /// # Errors
+    /// The run's own, or that it had to be abandoned; the log and the metrics have been told already.
+    pub async fn attempt<T>(
+        &self,
+        doing: &str,
+        deadline: &Deadline,
+        run: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, InvocationError> {
+        let error = match deadline.hold(self.now(), run).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(source)) => InvocationError::Engine { doing: doing.to_owned(), source: Box::new(source) },
+            Err(source) => InvocationError::Deadline { doing: doing.to_owned(), source },
+        };
+        if error.is_retryable() {
+            tracing::warn!(error = %Chain(&error), "a run failed and may be tried again");
+            self.measure(&Measures::of_run().count(Metric::RetryableFailures, 1));
+        } else {
+            tracing::error!(error = %Chain(&error), "a run failed, and trying again will not help");
+            self.measure(&Measures::of_run().count(Metric::PermanentFailures, 1));
+        }
+        Err(error)
+    }
+
+    /// Writes metrics.
+    pub fn measure(&self, measures: &Measures) {
+        self.metrics.write(self.now(), measures);
+    }
+}
