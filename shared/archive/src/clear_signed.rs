@@ -75,8 +75,8 @@ pub enum ClearSignedError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClearSigned {
     /// The text without dash escapes, each line as it stands in the file and the last one with its line end, as a
-    /// `Release` beside it would have it. The line end before the signature is not part of what is signed, nor are blanks
-    /// at the end of a line.
+    /// `Release` beside it would have it. The line end before the signature is not part of what is signed, nor are
+    /// blanks at the end of a line.
     pub text: Vec<u8>,
     /// The armoured signature, from its `BEGIN` line to its `END` line.
     pub signature: Vec<u8>,
@@ -86,8 +86,8 @@ impl ClearSigned {
     /// Takes a file apart. It does not verify the signature.
     ///
     /// # Errors
-    /// When there is anything but one signed message with its signature: text before or after, another header than `Hash`, a
-    /// second message, an unescaped dash, something else than a signature.
+    /// When there is anything but one signed message with its signature: text before or after, another header than
+    /// `Hash`, a second message, an unescaped dash, something else than a signature.
     pub fn parse(bytes: &[u8]) -> Result<Self, ClearSignedError> {
         if bytes.len() > MAX_RELEASE_BYTES + MAX_SIGNATURE_BYTES {
             return Err(ClearSignedError::TooLarge { bytes: bytes.len() });
@@ -141,8 +141,8 @@ impl ClearSigned {
     }
 }
 
-/// Whether two texts say the same: line by line, where blanks at a line's end and empty lines at the very end do not count, as they
-/// do not for a signature over text.
+/// Whether two texts say the same: line by line, where blanks at a line's end and empty lines at the very end do not
+/// count, as they do not for a signature over text.
 ///
 /// ```
 /// use suitecast_archive::same_text;

@@ -1,7 +1,8 @@
 //! Which indices a release makes necessary.
 //!
-//! Archives list the digest of an index's uncompressed form without shipping it, so "everything listed" is too much; and a
-//! client takes whichever compressed form it likes best, so "one form of each" is too little. The rule between is below.
+//! Archives list the digest of an index's uncompressed form without shipping it, so "everything listed" is too much;
+//! and a client takes whichever compressed form it likes best, so "one form of each" is too little. The rule between is
+//! below.
 
 use std::collections::BTreeMap;
 
@@ -50,12 +51,19 @@ impl IndexGroup {
         self.variants.iter().filter(|variant| variant.required)
     }
 
-    /// The variant to read for the files it names: a required one where any is, the smallest to fetch first (xz, gz,
-    /// plain). None where the kind names no files, or no variant has a compression that is read.
+    /// The variant to read for the files it names: a required one where it can be read, the smallest to fetch first
+    /// (xz, gz, plain). Where one variant is enough, it need not be the one that exists: see
+    /// [`IndexGroup::readable_variants`].
     ///
-    /// Where one variant is enough, it need not be the one that exists: see [`IndexGroup::readable_variants`].
+    /// None where the kind names no files, where nothing of the group is needed, and where no listed variant has a
+    /// compression that is read. The last case ([`IndexGroup::is_unreadable`]) means that a suite cannot be verified.
     pub fn readable(&self) -> Option<&Variant> {
-        self.readable_variants().into_iter().next()
+        if self.need == Need::Nothing { None } else { self.readable_variants().into_iter().next() }
+    }
+
+    /// Whether the group names files that a complete suite needs, and no listed variant of it can be read.
+    pub fn is_unreadable(&self) -> bool {
+        self.kind.names_files() && self.need != Need::Nothing && self.readable().is_none()
     }
 
     /// The variants that can be read for the files they name, the best first: required before others, xz, gz, plain.
@@ -75,9 +83,10 @@ impl IndexGroup {
 
 /// The indices of a release inside the scope, grouped by stem, in the order of their stems.
 ///
-/// Strict: every compressed variant is required, since a client may pick any; a plain one only where it is the sole form,
-/// since archives list the digest of plain forms that they do not ship. Not required: a plain form of no size (apt skips
-/// it), and `binary-all` where the release says that clients do not look there. Relaxed: one variant, and none of what apt can do without.
+/// Strict: every compressed variant is required, since a client may pick any; a plain one only where it is the sole
+/// form, since archives list the digest of plain forms that they do not ship. Not required: a plain form of no size
+/// (apt skips it), and `binary-all` where the release says that clients do not look there. Relaxed: one variant, and
+/// none of what apt can do without.
 ///
 /// ```
 /// use suitecast_archive::{Release, Scope, index_groups};
@@ -134,8 +143,9 @@ fn mark_required(variants: &mut [Variant]) {
     }
 }
 
-/// Whether clients leave `binary-all` alone: `all` is not among the architectures, or the release says that its packages are
-/// in every other architecture's index too. Without the field `Architectures` apt takes every architecture as supported.
+/// Whether clients leave `binary-all` alone: `all` is not among the architectures, or the release says that its
+/// packages are in every other architecture's index too. Without the field `Architectures` apt takes every architecture
+/// as supported.
 fn rules_out_binary_all(release: &Release) -> bool {
     let supports_all = release.architectures.is_empty() || release.architectures.iter().any(|name| name == "all");
     !supports_all || release.no_support_for_architecture_all_packages
@@ -212,6 +222,8 @@ mod tests {
             let groups = index_groups(&release(fields, &files), &Scope::everything());
             assert_eq!(required(&groups), expected, "{fields}");
             assert_eq!(groups.len(), 2);
+            assert_eq!(groups.iter().filter_map(IndexGroup::readable).count(), expected.len());
+            assert!(!groups.iter().any(IndexGroup::is_unreadable));
         }
     }
 
@@ -252,5 +264,16 @@ mod tests {
         let groups = index_groups(&release, &Scope::everything());
         assert_eq!(required(&groups).len(), 2);
         assert!(groups.iter().all(|group| group.readable().is_none()));
+        let unreadable: Vec<bool> = groups.iter().map(IndexGroup::is_unreadable).collect();
+        assert_eq!(unreadable, [true, false]);
+    }
+
+    #[test]
+    fn a_plain_form_is_read_where_the_required_one_cannot_be() {
+        let release = release("", &[("main/source/Sources", 9), ("main/source/Sources.bz2", 5)]);
+        let groups = index_groups(&release, &Scope::everything());
+        assert_eq!(required(&groups), ["main/source/Sources.bz2"]);
+        let readable = groups.first().unwrap().readable().unwrap();
+        assert_eq!((readable.compression, readable.required), (Compression::None, false));
     }
 }

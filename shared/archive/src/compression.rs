@@ -57,7 +57,8 @@ impl Compression {
         }
     }
 
-    /// Whether [`IndexReader`](crate::IndexReader) reads it. Every archive that apt of the last ten years can use has one of these.
+    /// Whether [`IndexReader`](crate::IndexReader) reads it. Every archive that apt of the last ten years can use has
+    /// one of these.
     pub fn is_readable(self) -> bool {
         matches!(self, Self::None | Self::Gzip | Self::Xz)
     }

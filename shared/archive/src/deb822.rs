@@ -1,7 +1,7 @@
 //! Lines of the control format, as apt reads it (`pkgTagSection::Scan` in apt's `apt-pkg/tagfile.cc`).
 //!
-//! Field names are compared without regard to case; a line that begins with a blank continues the field before it; only an
-//! empty line ends a stanza; a carriage return before the line's end does not count; there are no comments.
+//! Field names are compared without regard to case; a line that begins with a blank continues the field before it; only
+//! an empty line ends a stanza; a carriage return before the line's end does not count; there are no comments.
 
 /// What one line is.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,12 +17,25 @@ const GZIP_WINDOW_BITS: u8 = 15;
 pub(crate) enum DecodeError {
     #[error("the gzip data is damaged")]
     Gzip(#[source] flate2::DecompressError),
-    #[error("the xz data is damaged or takes more than {MAX_XZ_MEMORY_BYTES} bytes of memory to read")]
+    #[error("the xz data is damaged")]
     Xz(#[source] liblzma::stream::Error),
+    #[error(
+        "the xz data takes more than {MAX_XZ_MEMORY_BYTES} bytes of memory to read; compress with a preset up to -9"
+    )]
+    XzMemory,
     #[error("the compressed data is damaged: it goes neither forward nor to an end")]
     Stalled,
     #[error("the compressed data ends before its stream does")]
     Truncated,
+}
+
+impl DecodeError {
+    fn xz(source: liblzma::stream::Error) -> Self {
+        match source {
+            liblzma::stream::Error::MemLimit => Self::XzMemory,
+            _ => Self::Xz(source),
+        }
+    }
 }
 
 /// How far one step came.
@@ -53,7 +66,7 @@ impl Decoder {
                 Self::Gzip { inflate: Box::new(Decompress::new_gzip(GZIP_WINDOW_BITS)), is_inside_member: false }
             }
             Compression::Xz => Self::Xz(Box::new(
-                Stream::new_stream_decoder(MAX_XZ_MEMORY_BYTES, CONCATENATED).map_err(DecodeError::Xz)?,
+                Stream::new_stream_decoder(MAX_XZ_MEMORY_BYTES, CONCATENATED).map_err(DecodeError::xz)?,
             )),
             Compression::Bzip2 | Compression::Lzma | Compression::Zstd | Compression::Lz4 => return Ok(None),
         }))
@@ -86,7 +99,7 @@ impl Decoder {
             Self::Xz(stream) => match stream.process(&[], &mut [], Action::Finish) {
                 Ok(XzStatus::StreamEnd) => Ok(()),
                 Ok(_) => Err(DecodeError::Truncated),
-                Err(source) => Err(DecodeError::Xz(source)),
+                Err(source) => Err(DecodeError::xz(source)),
             },
         }
     }
@@ -118,7 +131,7 @@ fn step_gzip(
 fn step_xz(stream: &mut Stream, input: &[u8], output: &mut [u8], is_last: bool) -> Result<Step, DecodeError> {
     let (consumed, produced) = (stream.total_in(), stream.total_out());
     let action = if is_last { Action::Finish } else { Action::Run };
-    stream.process(input, output, action).map_err(DecodeError::Xz)?;
+    stream.process(input, output, action).map_err(DecodeError::xz)?;
     Ok(Step { consumed: length(stream.total_in() - consumed), produced: length(stream.total_out() - produced) })
 }
 

@@ -106,7 +106,8 @@ enum Value {
     Sha512([u8; 64]),
 }
 
-/// A digest of one algorithm. Shown as lower-case hexadecimal; serialised as `sha256:…`, so that the algorithm stays with it.
+/// A digest of one algorithm. Shown as lower-case hexadecimal; serialised as `sha256:…`, so that the algorithm stays
+/// with it.
 ///
 /// Ordered by strength, then by value.
 ///

@@ -8,7 +8,8 @@ pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// For what changes under its name: caches may keep it, and must ask each time.
 pub const REVALIDATE: &str = "public, max-age=0, must-revalidate";
 
-/// `Content-Type` and `Cache-Control` as far as the class of a key tells them; [`object_headers`] looks at the name too.
+/// `Content-Type` and `Cache-Control` as far as the class of a key tells them; [`object_headers`] looks at the name
+/// too.
 ///
 /// ```
 /// use suitecast_archive::{Archives, IMMUTABLE, UnlistedTrees, headers};

@@ -16,7 +16,8 @@ use lines::LineSplitter;
 use packages::PackagesParser;
 use sources::{DiffIndexParser, SourcesParser};
 
-/// The most bytes an index may have when uncompressed. Debian's largest `Packages` has 60 MB, its `Contents` is not read.
+/// The most bytes an index may have when uncompressed. Debian's largest `Packages` has 60 MB, its `Contents` is not
+/// read.
 pub const MAX_UNCOMPRESSED_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// The longest line in bytes. The longest in Debian (a `Provides`) has some 60 kB.
@@ -79,15 +80,16 @@ pub struct IndexSummary {
     pub uncompressed_bytes: u64,
 }
 
-/// Reads an index piece by piece with memory that does not grow with it, checks its size and digest in the same pass, and
-/// hands out the files that it names.
+/// Reads an index piece by piece with memory that does not grow with it, checks its size and digest in the same pass,
+/// and hands out the files that it names.
 ///
-/// **The files are handed out before the digest is known.** Collect them, and use them only once [`IndexReader::finish`] has
-/// answered `Ok`.
+/// **The files are handed out before the digest is known.** Collect them, and use them only once
+/// [`IndexReader::finish`] has answered `Ok`.
 ///
 /// The bytes' own digest is judged first: when the data is malformed *and* not what the release names, `finish` reports
-/// the latter ([`IndexError::is_mismatch`]), since then nothing the data says counts, and other bytes may come. Any other
-/// error is in data that the release vouches for, and will not go away. So what is wrong with the content is kept back until `finish`.
+/// the latter ([`IndexError::is_mismatch`]), since then nothing the data says counts, and other bytes may come. Any
+/// other error is in data that the release vouches for, and will not go away. So what is wrong with the content is kept
+/// back until `finish`.
 ///
 /// An index whose kind names no files is checked and not read.
 ///
@@ -164,8 +166,8 @@ impl IndexReader {
     /// Says that there are no more bytes, hands out what the last of them named, and judges the whole.
     ///
     /// # Errors
-    /// When size or digest are not what the release says ([`IndexError::is_mismatch`]); else when the content is malformed, names
-    /// what cannot be, or passes a limit.
+    /// When size or digest are not what the release says ([`IndexError::is_mismatch`]); else when the content is
+    /// malformed, names what cannot be, or passes a limit.
     pub fn finish(mut self, sink: &mut dyn FnMut(NamedFile)) -> Result<IndexSummary, IndexError> {
         if let Some(content) = &mut self.content {
             // An empty file stands for an empty index under every compression, as apt takes it.

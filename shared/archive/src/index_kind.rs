@@ -11,7 +11,8 @@ pub enum IndexKind {
     Sources,
     /// `*.diff/Index`: names patches beside itself.
     DiffIndex,
-    /// `SHA256SUMS`: names files below its own directory (the installer's images). `MD5SUMS` vouches for nothing and is not read.
+    /// `SHA256SUMS`: names files below its own directory (the installer's images). `MD5SUMS` vouches for nothing and is
+    /// not read.
     ChecksumList,
     /// `i18n/Translation-*`
     Translation,

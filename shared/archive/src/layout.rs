@@ -320,11 +320,13 @@ pub enum KeyClass {
         /// Which of the three.
         file: ReleaseFile,
     },
-    /// Anything else in the directory of a suite: an index under its canonical name, a patch, the `Release` of an architecture.
+    /// Anything else in the directory of a suite: an index under its canonical name, a patch, the `Release` of an
+    /// architecture.
     Index,
     /// A file in a tree that no release lists.
     Unlisted {
-        /// Whether it vouches for files beside it (`SHA256SUMS`, `MD5SUMS`, their signatures), so that it comes after them.
+        /// Whether it vouches for files beside it (`SHA256SUMS`, `MD5SUMS`, their signatures), so that it comes after
+        /// them.
         is_checksum_list: bool,
     },
     /// Suitecast's own.

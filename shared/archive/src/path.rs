@@ -52,7 +52,8 @@ pub enum PathError {
 }
 
 /// A relative path with `/` between its parts that stays where it says: no `..`, no `.`, no empty part, nothing
-/// absolute, no control character, no backslash, at most [`MAX_PATH_BYTES`]. A leading `./` is dropped, as flat archives write it.
+/// absolute, no control character, no backslash, at most [`MAX_PATH_BYTES`]. A leading `./` is dropped, as flat
+/// archives write it.
 ///
 /// ```
 /// use suitecast_archive::ArchivePath;

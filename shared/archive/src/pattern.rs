@@ -59,7 +59,8 @@ impl Pattern {
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether the whole of a text is of this form. Takes time in proportion to the product of the lengths at the worst.
+    /// Whether the whole of a text is of this form. Takes time in proportion to the product of the lengths at the
+    /// worst.
     pub fn matches(&self, text: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else {
             return self.0 == text;

@@ -18,7 +18,8 @@ pub const MAX_RELEASE_BYTES: usize = 16 * 1024 * 1024;
 /// The most files that a release may list. Debian's `sid` lists some 1,500.
 pub const MAX_RELEASE_ENTRIES: usize = 100_000;
 
-/// The largest file in bytes that a list may name: S3's largest object, 50 TB (Amazon S3 quotas, 2025-12). Beyond it a size is no size.
+/// The largest file in bytes that a list may name: S3's largest object, 50 TB (Amazon S3 quotas, 2025-12). Beyond it a
+/// size is no size.
 pub const MAX_FILE_BYTES: u64 = 50_000_000_000_000;
 
 /// What a release says of one file.

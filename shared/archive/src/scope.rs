@@ -59,15 +59,16 @@ impl Scope {
     /// Whether an index is mirrored, by its path relative to the suite.
     ///
     /// The component is what stands before a directory with a meaning (`binary-*`, `source`, `i18n`, …), never what the
-    /// release's `Components` says: bookworm-security says `updates/main` there and lists `main/…`. So of two names for a component one may
-    /// be the end of the other. A file at the suite's root (Ubuntu's `Contents-amd64.gz`) has no component and is asked for its architecture only.
+    /// release's `Components` says: bookworm-security says `updates/main` there and lists `main/…`. So of two names for
+    /// a component one may be the end of the other. A file at the suite's root (Ubuntu's `Contents-amd64.gz`) has no
+    /// component and is asked for its architecture only.
     pub fn admits_index(&self, path: &ArchivePath) -> bool {
         let place = Place::of(path);
         self.admits_component(place.component) && place.architecture.is_none_or(|name| self.admits_architecture(name))
     }
 
-    /// Whether a pool file may be needed, by its name alone: `name_version_ARCHITECTURE.deb` (`.udeb`, `.ddeb`), and the
-    /// files of source packages. What the name does not tell is needed.
+    /// Whether a pool file may be needed, by its name alone: `name_version_ARCHITECTURE.deb` (`.udeb`, `.ddeb`), and
+    /// the files of source packages. What the name does not tell is needed.
     pub fn admits_pool_file(&self, file_name: &str) -> bool {
         if let Some(stem) = [".deb", ".udeb", ".ddeb"].iter().find_map(|suffix| file_name.strip_suffix(suffix)) {
             let mut parts = stem.split('_');

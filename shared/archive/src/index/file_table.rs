@@ -35,7 +35,8 @@ impl FileTable {
         self.next = 0;
     }
 
-    /// Takes a line `digest size name`. A list of weak digests names files too, and proves nothing: its digests are not looked at.
+    /// Takes a line `digest size name`. A list of weak digests names files too, and proves nothing: its digests are not
+    /// looked at.
     pub(super) fn take(
         &mut self,
         number: u64,

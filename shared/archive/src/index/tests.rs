@@ -282,13 +282,8 @@ fn a_decompression_bomb_is_refused_though_it_is_signed_for() {
 
 #[test]
 fn xz_that_takes_too_much_memory_is_refused() {
-    let mut options = liblzma::stream::LzmaOptions::new_preset(0).unwrap();
-    options.dict_size(512 * 1024 * 1024);
-    let mut filters = liblzma::stream::Filters::new();
-    filters.lzma2(&options);
-    // The size of the dictionary stands in the header: a decoder sees it before anything else.
-    let small = xz(b"Package: a\n");
-    let mut large = small.clone();
+    // The size of the dictionary stands in the block's header: a decoder sees it before anything else.
+    let mut large = xz(b"Package: a\n");
     // Block header: flags, filter id 0x21, size of properties 1, the dictionary's size as one byte.
     let properties = large.windows(2).position(|pair| pair == [0x21, 0x01]).unwrap() + 2;
     large[properties] = 36;
@@ -297,14 +292,8 @@ fn xz_that_takes_too_much_memory_is_refused() {
     large[header.end - 4..header.end].copy_from_slice(&check.to_le_bytes());
     let (_, result) = read_as(IndexKind::Packages, Compression::Xz, &entry(&large), &large, 64);
     let error = result.unwrap_err();
-    let mut cause: &dyn std::error::Error = &error;
-    let mut chain = error.to_string();
-    while let Some(source) = cause.source() {
-        chain.push_str(&format!(": {source}"));
-        cause = source;
-    }
-    assert!(matches!(error, IndexError::Decompression { .. }), "{chain}");
-    assert!(chain.contains("memory"), "{chain}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("memory"), "{error}: {cause}");
 }
 
 /// CRC-32 of IEEE 802.3, as xz headers carry it.
