@@ -86,6 +86,9 @@ class LocalCloud:
             "GATEWAY_PORT": str(self.port),
             "TMPDIR": str(self.directory),
             "LOG_LEVEL": "INFO",
+            # What Lambda sets for a function with JSON logs.
+            "AWS_LAMBDA_LOG_FORMAT": "JSON",
+            "AWS_LAMBDA_LOG_LEVEL": "INFO",
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
