@@ -11,6 +11,7 @@ from cloud import LocalCloud, deploy
 from cloud.apt import Apt
 from cloud.paths import CLOUD_TOOLS
 from cloud.real_archive import SOURCE, SUITE, CannotMake, RealArchive, fetch
+from demo.reader import Reader
 
 SERVED_SECONDS = 180
 POLL_SECONDS = 0.2
@@ -33,11 +34,27 @@ class RealPackagesReachApt(unittest.TestCase):
         cls.deployed = deploy(cls.cloud)
 
     def test_every_region_serves_what_was_uploaded_and_apt_reads_it(self):
+        readers = {region: self.reader(region) for region in self.deployed.regions}
         self.publish(self.debs[:-HELD_BACK])
         self.every_region(lambda region: self.reads_back(region, self.debs[:-HELD_BACK]))
         self.publish(self.debs[-HELD_BACK:])
         self.every_region(lambda region: self.reads_back(region, self.debs))
         self.nothing_is_left()
+        with self.subTest("sources"):
+            if not self.archive.has_source:
+                self.skipTest("dpkg-source is absent (package dpkg-dev): no source package was built and read back")
+        for region, reader in readers.items():
+            self.assertTrue(reader.wait_for_a_whole_look(SERVED_SECONDS), f"the reader of {region}: {reader.failure}")
+            reader.stop()
+            self.assertGreater(reader.findings.looks, 0, region)
+            self.assertEqual(reader.findings.misfits, [], f"seen in {region} while it was being brought up to date")
+
+    def reader(self, region):
+        """Walks what the Region serves all the while, as apt does, and older releases that were live as well."""
+        reader = Reader(f"{self.cloud.endpoint}/{self.deployed.regions[region].bucket}", f"dists/{SUITE}", lambda misfit: None)
+        reader.start()
+        self.addCleanup(reader.stop)
+        return reader
 
     def publish(self, debs):
         self.archive.add(debs)
