@@ -29,7 +29,7 @@ export SAM_CLI_TELEMETRY := 0
 ##@ Trying it
 
 .PHONY: demo
-demo: build-functions ## Show it at work on this machine; BREAK=early-swap proves that the reader sees, KEEP=1 leaves the cloud up
+demo: build-functions build-archive-maker ## Show it at work on this machine; BREAK=early-swap proves that the reader sees, KEEP=1 leaves the cloud up
 	$(CLOUD_PYTHON) -m demo $(if $(BREAK),--break=$(BREAK)) $(if $(filter 1,$(KEEP)),--keep)
 
 ##@ Checking it
@@ -78,6 +78,10 @@ build-functions: tools-cloud ## The functions' zips in target/lambda; PROFILE=re
 	PATH="$$PWD/$(CLOUD)/bin:$$PATH" cargo lambda build --locked --output-format zip --profile $(PROFILE) \
 	    --target $(TARGET_$(FUNCTION_ARCHITECTURE)) --compiler $(COMPILER_$(FUNCTION_ARCHITECTURE)) \
 	    --package suitecast-replicate --package suitecast-publish
+
+.PHONY: build-archive-maker
+build-archive-maker:
+	cargo build --locked --package suitecast-tests --bin make-archive
 
 ##@ Tools
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cloud.paths import ROOT
 
-MAKE_ARCHIVE = ROOT / "target" / "x86_64-unknown-linux-gnu" / "quick" / "make-archive"
+MAKE_ARCHIVE = ROOT / "target" / "debug" / "make-archive"
 UPLOADS_AT_ONCE = 8
 
 

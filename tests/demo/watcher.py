@@ -37,38 +37,51 @@ class Watcher:
 
     def _tell_new(self, region, function):
         lines = self._deployed.logs(region, function)
-        new = lines[self._seen.get((region, function), 0) :]
+        events = [event for event in map(_event, lines[self._seen.get((region, function), 0) :]) if event]
         self._seen[region, function] = len(lines)
-        for line in new:
-            text = sentence(function, line)
+        told = [sentence for sentence in map(_trouble, events) if sentence]
+        told += _replicated(events) if function == "replicate" else filter(None, map(_published, events))
+        for sentence in told:
             # A function that looks again and finds the same says nothing new.
-            if text and self._last.get((region, function)) != text:
-                self._last[region, function] = text
-                self._told(region, text)
+            if self._last.get((region, function)) != sentence:
+                self._last[region, function] = sentence
+                self._told(region, sentence)
 
 
-def sentence(function, line):
-    """What a line of a function's log says to somebody who watches, or None."""
+def _event(line):
+    """What a line of a function's log holds, or None where it is not an event of the function's own."""
     try:
         event = json.loads(line)
     except ValueError:
         return None
-    fields = event.get("fields", {})
-    if event.get("level") in ("WARN", "ERROR"):
-        return f"{function}: {fields.get('message')} {fields.get('error', '')}"
-    if function == "replicate" and fields.get("message") == "replicated":
-        copied = fields["objects_copied"]
-        woken = f", wakes {fields['woken']}" if fields.get("woken") else ""
-        return f"replicate: {fields['uploads']} uploads, {copied} copied{woken}" if copied or woken else None
-    if function == "publish" and "outcome" in fields and not fields.get("dry_run"):
-        outcome = fields["outcome"]
-        if outcome == "Waiting":
-            return f"publish: {fields['suite']} waits, {fields['missing_count']} missing: {fields['reason']}"
-        if outcome == "Swapped":
-            return (
-                f"publish: {fields['suite']} SWAPPED, {fields['objects_copied']} copied, "
-                f"{fields['requests']} requests, {fields['duration_ms']} ms"
-            )
-        if outcome in ("Refused", "Withdrawn", "Older", "Held"):
-            return f"publish: {fields['suite']} {outcome.lower()}: {fields['reason']}"
+    return event if isinstance(event, dict) and "fields" in event else None
+
+
+def _trouble(event):
+    if event.get("level") not in ("WARN", "ERROR"):
+        return None
+    return f"{event['fields'].get('message')}: {event['fields'].get('error', '')}"
+
+
+def _replicated(events):
+    """One sentence for all batches since the last look."""
+    batches = [event["fields"] for event in events if event["fields"].get("message") == "replicated"]
+    uploads = sum(batch["uploads"] for batch in batches)
+    copied = sum(batch["objects_copied"] for batch in batches)
+    woken = ", ".join(sorted({batch["woken"] for batch in batches} - {""}))
+    if not copied and not woken:
+        return []
+    return [f"replicate: hears of {uploads}, copies {copied}" + (f", wakes {woken}" if woken else "")]
+
+
+def _published(event):
+    fields = event["fields"]
+    if "outcome" not in fields or fields.get("dry_run"):
+        return None
+    outcome, suite = fields["outcome"], fields["suite"]
+    if outcome == "Swapped":
+        cost = f"{fields['objects_copied']} copied, {fields['requests']} requests, {fields['duration_ms']} ms"
+        return f"publish: {suite} swapped, {cost}"
+    if outcome in ("Waiting", "Refused", "Withdrawn", "Older", "Held"):
+        return f"publish: {suite} {outcome.lower()}: {fields['reason']}"
     return None
