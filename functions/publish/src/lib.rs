@@ -6,4 +6,4 @@
 mod handler;
 mod summary;
 
-pub use handler::Handler;
+pub use handler::{Answer, EverySuite, Handler};

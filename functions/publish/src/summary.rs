@@ -6,10 +6,11 @@ use suitecast_lambda::metrics::{Measures, Metric};
 
 /// Tells the person on call what a run came to.
 pub(crate) fn log(report: &PublishReport) {
+    let outcome = serde_json::to_value(report.outcome).unwrap_or_default();
     let reason = report.reason.as_deref().unwrap_or_default();
     tracing::info!(
         suite = %report.suite,
-        outcome = ?report.outcome,
+        outcome = outcome.as_str(),
         reason,
         missing_count = report.missing_count,
         waiting_seconds = report.waiting_seconds,
@@ -22,11 +23,9 @@ pub(crate) fn log(report: &PublishReport) {
     );
 }
 
-/// What a run counts for. A dry run counts for nothing but its requests: it changed nothing and found nothing out.
+/// What a run counts for. A dry run counts for nothing but its requests: it changed nothing.
 pub(crate) fn measures(report: &PublishReport) -> Measures {
-    let measures = Measures::of_suite(report.suite.as_str())
-        .count(Metric::StoreRequests, report.requests)
-        .milliseconds(Metric::RunSeconds, report.duration_ms);
+    let measures = Measures::of_suite(report.suite.as_str()).count(Metric::StoreRequests, report.requests);
     if report.dry_run {
         return measures;
     }
@@ -40,13 +39,12 @@ pub(crate) fn measures(report: &PublishReport) -> Measures {
                 None => measures,
             }
         }
-        Outcome::UpToDate | Outcome::Waiting | Outcome::Older | Outcome::Held | Outcome::Absent => {
-            measures.count(Metric::SuiteWaitingSeconds, report.waiting_seconds)
-        }
+        Outcome::Waiting => measures.count(Metric::SuiteWaitingSeconds, report.waiting_seconds),
         Outcome::Refused => measures.count(Metric::Refused, 1),
         Outcome::Withdrawn => measures.count(Metric::Withdrawn, 1),
-        // Another run, or the next slice, tells how the suite stands.
-        Outcome::Busy | Outcome::Continued => measures,
+        Outcome::UpToDate | Outcome::Older | Outcome::Held | Outcome::Absent | Outcome::Busy | Outcome::Continued => {
+            measures
+        }
     }
 }
 
@@ -69,5 +67,4 @@ pub(crate) fn sweep_measures(report: &SweepReport) -> Measures {
     Measures::of_run()
         .count(Metric::ObjectsCopied, report.tree_objects_copied)
         .count(Metric::StoreRequests, report.requests)
-        .milliseconds(Metric::RunSeconds, report.duration_ms)
 }

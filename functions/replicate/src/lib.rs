@@ -3,8 +3,9 @@
 //! Takes uploads from the queue, recorded S3 events, and manual calls for a key or a prefix. What is copied, and which
 //! suites are woken, is the engine's business alone.
 
-mod answer;
 mod handler;
 mod prefix;
+mod summary;
 
-pub use handler::Handler;
+pub use handler::{Answer, Handler};
+pub use summary::{FailedUpload, Summary};

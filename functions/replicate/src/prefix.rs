@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
 use suitecast_engine::replicate::{self, Upload};
 use suitecast_engine::{EngineError, Settings};
 use suitecast_lambda::deadline::Deadline;
-use suitecast_lambda::failure::{InvocationError, as_json};
+use suitecast_lambda::failure::InvocationError;
 use suitecast_store::{ListPage, ListRequest};
 
 use crate::Handler;
-use crate::answer::Answer;
+use crate::summary::Summary;
 
 /// How far a prefix call has come.
 struct Position {
@@ -31,10 +30,10 @@ impl Handler {
         prefix: &str,
         next: Option<String>,
         deadline: &Deadline,
-    ) -> Result<Value, InvocationError> {
+    ) -> Result<Summary, InvocationError> {
         let started = self.runs.now();
         let settings = self.runs.settings(deadline, 1);
-        let mut answer = Answer::default();
+        let mut summary = Summary::default();
         let mut position = Position { page_begins_behind: next.unwrap_or_default(), continuation: None };
         loop {
             let page = self.runs.attempt("listing the prefix", deadline, self.page(prefix, &position)).await?;
@@ -47,9 +46,9 @@ impl Handler {
                 .collect();
             let run = Box::pin(async { Ok(replicate::run(&self.runs.ports, &page_settings, &uploads).await) });
             let report = self.runs.attempt("replicating a page of the prefix", deadline, run).await?;
-            answer.add(&uploads, &report);
-            if answer.is_worth_another_try() {
-                answer.next = Some(position.page_begins_behind);
+            summary.add(&uploads, &report);
+            if summary.is_worth_another_try() {
+                summary.next = Some(position.page_begins_behind);
                 break;
             }
             if page.next.is_none() {
@@ -60,12 +59,12 @@ impl Handler {
                 continuation: page.next,
             };
             if self.left_of(&settings, started).is_zero() {
-                answer.next = Some(position.page_begins_behind);
+                summary.next = Some(position.page_begins_behind);
                 break;
             }
         }
-        self.close(&mut answer, started, None);
-        as_json(answer)
+        self.close(&mut summary, started, None);
+        Ok(summary)
     }
 
     async fn page(&self, prefix: &str, position: &Position) -> Result<ListPage, EngineError> {

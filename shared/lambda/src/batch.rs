@@ -16,15 +16,28 @@ pub const PAUSE_FACTOR: u32 = 3;
 /// Longest pause: a store that was away for hours is noticed within this once it is back.
 pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
+/// Pause before a message that no further try will mend comes again: long enough for a permission or a setting that is
+/// just being corrected, short enough that the DLQ, and its alarm, has it within minutes.
+pub const PERMANENT_PAUSE: Duration = Duration::from_secs(30);
+
 /// What became of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Done: the queue forgets it. An answer such as `waiting` or `refused` is done, too.
     Done,
-    /// Failed: it comes again after a pause that grows with each delivery, and at last reaches the DLQ.
-    Failed,
+    /// Failed for a passing reason: it comes again after a pause that grows with each delivery.
+    Retryable,
+    /// Failed, and the same call will fail again: it comes again for a while, then reaches the DLQ.
+    Permanent,
     /// Cannot be decoded, now or ever: it comes again at once, so that it reaches the DLQ, and a person, soon.
     Undecodable,
+}
+
+impl Outcome {
+    /// Of a failure.
+    pub fn of_failure(is_retryable: bool) -> Self {
+        if is_retryable { Self::Retryable } else { Self::Permanent }
+    }
 }
 
 /// The pause before a message comes again, by how often it was delivered so far.
@@ -46,7 +59,8 @@ pub async fn settle(outcomes: &[(Delivery, Outcome)], returns: &dyn MessageRetur
     for (delivery, outcome) in outcomes {
         let after = match outcome {
             Outcome::Done => continue,
-            Outcome::Failed => pause_after(delivery.receive_count),
+            Outcome::Retryable => pause_after(delivery.receive_count),
+            Outcome::Permanent => PERMANENT_PAUSE,
             Outcome::Undecodable => Duration::ZERO,
         };
         response.add_failure(&delivery.id);
@@ -100,21 +114,23 @@ mod tests {
         let returns = Returns::default();
         let outcomes = [
             (delivery("done", 1), Outcome::Done),
-            (delivery("first", 1), Outcome::Failed),
-            (delivery("third", 3), Outcome::Failed),
+            (delivery("first", 1), Outcome::Retryable),
+            (delivery("third", 3), Outcome::Retryable),
+            (delivery("denied", 3), Outcome::Permanent),
             (delivery("odd", 1), Outcome::Undecodable),
         ];
         let response = settle(&outcomes, &returns).await;
         assert_eq!(
             serde_json::to_value(response).unwrap(),
             json!({"batchItemFailures": [
-                {"itemIdentifier": "first"}, {"itemIdentifier": "third"}, {"itemIdentifier": "odd"}
+                {"itemIdentifier": "first"}, {"itemIdentifier": "third"}, {"itemIdentifier": "denied"},
+                {"itemIdentifier": "odd"}
             ]})
         );
         let given_back = returns.given_back.lock().unwrap();
         let seconds: Vec<_> =
             given_back.iter().map(|back| (back.receipt_handle.as_str(), back.after.as_secs())).collect();
-        assert_eq!(seconds, [("handle-first", 5), ("handle-third", 45), ("handle-odd", 0)]);
+        assert_eq!(seconds, [("handle-first", 5), ("handle-third", 45), ("handle-denied", 30), ("handle-odd", 0)]);
     }
 
     #[tokio::test]
@@ -122,7 +138,7 @@ mod tests {
         let returns = Returns { broken: true, ..Returns::default() };
         let mut without_handle = delivery("b", 1);
         without_handle.receipt_handle = None;
-        let outcomes = [(delivery("a", 1), Outcome::Failed), (without_handle, Outcome::Failed)];
+        let outcomes = [(delivery("a", 1), Outcome::Retryable), (without_handle, Outcome::Retryable)];
         assert_eq!(settle(&outcomes, &returns).await.batch_item_failures.len(), 2);
     }
 

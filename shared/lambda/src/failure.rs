@@ -4,8 +4,6 @@ use std::error::Error;
 use std::fmt;
 
 use lambda_runtime::Diagnostic;
-use serde::Serialize;
-use serde_json::Value;
 use suitecast_engine::EngineError;
 use thiserror::Error;
 
@@ -68,13 +66,6 @@ pub enum InvocationError {
         /// Whether any of them may succeed with nobody changing anything.
         retryable: bool,
     },
-    /// The answer could not be written as JSON.
-    #[error("writing the answer")]
-    Answer {
-        /// What could not be written.
-        #[source]
-        source: serde_json::Error,
-    },
 }
 
 impl InvocationError {
@@ -90,7 +81,7 @@ impl InvocationError {
             Self::Engine { source, .. } => source.is_retryable(),
             Self::Uploads { retryable, .. } => *retryable,
             Self::Deadline { .. } => true,
-            Self::Input { .. } | Self::Answer { .. } => false,
+            Self::Input { .. } => false,
         }
     }
 
@@ -102,14 +93,6 @@ impl InvocationError {
             _ => "PermanentError",
         }
     }
-}
-
-/// Writes an answer.
-///
-/// # Errors
-/// A value that JSON cannot hold.
-pub fn as_json(answer: impl Serialize) -> Result<Value, InvocationError> {
-    serde_json::to_value(answer).map_err(|source| InvocationError::Answer { source })
 }
 
 impl From<InvocationError> for Diagnostic {

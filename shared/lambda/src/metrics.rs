@@ -15,7 +15,7 @@ pub const MAX_DIMENSION_BYTES: usize = 1024;
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Metric {
-    /// How long a suite has been waiting for files that are not in the master yet; 0 as soon as it no longer is.
+    /// How long a suite has been waiting for files that are not in the master yet; 0 once it was swapped.
     SuiteWaitingSeconds,
     /// Releases made the one that clients see.
     Swaps,
@@ -39,8 +39,6 @@ pub enum Metric {
     PermanentFailures,
     /// Messages that could not be decoded.
     UndecodableMessages,
-    /// How long a run took.
-    RunSeconds,
 }
 
 impl Metric {
@@ -59,15 +57,18 @@ impl Metric {
             Self::RetryableFailures => "RetryableFailures",
             Self::PermanentFailures => "PermanentFailures",
             Self::UndecodableMessages => "UndecodableMessages",
-            Self::RunSeconds => "RunSeconds",
         }
+    }
+
+    /// Whether it is kept for each suite as well as for the Region. `CloudWatch` bills each name with each suite, so only
+    /// what an operator asks of one suite is, and only where it is news.
+    fn is_kept_by_suite(self) -> bool {
+        matches!(self, Self::SuiteWaitingSeconds | Self::Swaps | Self::Refused | Self::Withdrawn)
     }
 
     fn unit(self) -> &'static str {
         match self {
-            Self::SuiteWaitingSeconds | Self::ReplicationLagSeconds | Self::SwapLagSeconds | Self::RunSeconds => {
-                "Seconds"
-            }
+            Self::SuiteWaitingSeconds | Self::ReplicationLagSeconds | Self::SwapLagSeconds => "Seconds",
             Self::BytesCopied => "Bytes",
             Self::Swaps
             | Self::Refused
@@ -94,7 +95,7 @@ impl Measures {
         Self::default()
     }
 
-    /// Of a run about one suite: its metrics are kept by suite as well as for the Region as a whole.
+    /// Of a run about one suite: some metrics are kept by suite as well as for the Region as a whole.
     pub fn of_suite(suite: &str) -> Self {
         Self { suite: Some(suite.to_owned()), values: Vec::new() }
     }
@@ -111,12 +112,6 @@ impl Measures {
     pub fn seconds(mut self, metric: Metric, seconds: f64) -> Self {
         self.values.extend(Number::from_f64(seconds).map(|value| (metric, value)));
         self
-    }
-
-    /// Adds a length of time given in milliseconds.
-    #[must_use]
-    pub fn milliseconds(self, metric: Metric, milliseconds: u64) -> Self {
-        self.seconds(metric, std::time::Duration::from_millis(milliseconds).as_secs_f64())
     }
 
     /// Adds a count unless it is nothing: for failures, whose absence is the normal case.
@@ -164,22 +159,20 @@ impl Metrics {
             .suite
             .as_deref()
             .filter(|suite| !suite.is_empty() && suite.len() <= MAX_DIMENSION_BYTES && suite.is_ascii());
-        let dimensions = match suite {
-            Some(_) => json!([["Region"], ["Region", "Suite"]]),
-            None => json!([["Region"]]),
+        let names = |kept: fn(Metric) -> bool| -> Vec<Value> {
+            let metrics = measures.values.iter().map(|(metric, _)| *metric).filter(|metric| kept(*metric));
+            metrics.map(|metric| json!({"Name": metric.name(), "Unit": metric.unit()})).collect()
         };
-        let definitions: Vec<Value> =
-            measures.values.iter().map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
+        let by_suite = if suite.is_some() { names(Metric::is_kept_by_suite) } else { Vec::new() };
+        let mut directives =
+            vec![json!({"Namespace": self.namespace, "Dimensions": [["Region"]], "Metrics": names(|_| true)})];
+        if !by_suite.is_empty() {
+            directives
+                .push(json!({"Namespace": self.namespace, "Dimensions": [["Region", "Suite"]], "Metrics": by_suite}));
+        }
         let mut line = Map::new();
-        line.insert(
-            "_aws".to_owned(),
-            json!({
-                "Timestamp": now.as_millisecond(),
-                "CloudWatchMetrics": [
-                    {"Namespace": self.namespace, "Dimensions": dimensions, "Metrics": definitions}
-                ],
-            }),
-        );
+        let about = json!({"Timestamp": now.as_millisecond(), "CloudWatchMetrics": directives});
+        line.insert("_aws".to_owned(), about);
         line.insert("Region".to_owned(), json!(self.region));
         if let Some(suite) = suite {
             line.insert("Suite".to_owned(), json!(suite));
@@ -235,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suites_metrics_are_kept_by_region_and_by_suite() {
+    fn what_is_asked_of_one_suite_is_kept_by_suite_and_all_of_it_by_region() {
         let measures = Measures::of_suite("dists/bookworm")
             .seconds(Metric::SuiteWaitingSeconds, 12.5)
             .count(Metric::BytesCopied, 10_000_000_000);
@@ -246,14 +239,21 @@ mod tests {
             json!({
                 "_aws": {
                     "Timestamp": 1_700_000_000_123_i64,
-                    "CloudWatchMetrics": [{
-                        "Namespace": "Suitecast",
-                        "Dimensions": [["Region"], ["Region", "Suite"]],
-                        "Metrics": [
-                            {"Name": "SuiteWaitingSeconds", "Unit": "Seconds"},
-                            {"Name": "BytesCopied", "Unit": "Bytes"}
-                        ]
-                    }]
+                    "CloudWatchMetrics": [
+                        {
+                            "Namespace": "Suitecast",
+                            "Dimensions": [["Region"]],
+                            "Metrics": [
+                                {"Name": "SuiteWaitingSeconds", "Unit": "Seconds"},
+                                {"Name": "BytesCopied", "Unit": "Bytes"}
+                            ]
+                        },
+                        {
+                            "Namespace": "Suitecast",
+                            "Dimensions": [["Region", "Suite"]],
+                            "Metrics": [{"Name": "SuiteWaitingSeconds", "Unit": "Seconds"}]
+                        }
+                    ]
                 },
                 "Region": "eu-west-1",
                 "Suite": "dists/bookworm",
@@ -276,14 +276,16 @@ mod tests {
         for name in ["", "dists/é", &"d".repeat(1025)] {
             let line: Value =
                 serde_json::from_str(&written(&Measures::of_suite(name).count(Metric::Swaps, 1))).unwrap();
-            assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Region"]]), "{name:?}");
+            let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+            assert_eq!(directives.len(), 1, "{name:?}");
+            assert_eq!(directives[0]["Dimensions"], json!([["Region"]]), "{name:?}");
         }
     }
 
     #[test]
     fn nothing_measured_is_no_line() {
         assert_eq!(written(&Measures::of_run()), "");
-        assert_eq!(written(&Measures::of_run().seconds(Metric::RunSeconds, f64::NAN)), "");
+        assert_eq!(written(&Measures::of_run().seconds(Metric::SwapLagSeconds, f64::NAN)), "");
         assert_eq!(written(&Measures::of_run().count_if_any(Metric::PermanentFailures, 0)), "");
     }
 

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use suitecast_archive::{Archives, Scope, UnlistedTrees};
 use suitecast_engine::{Clock, Ports, Settings, SuitePatterns};
 use suitecast_lambda::metrics::Metrics;
@@ -115,7 +116,7 @@ impl World {
 
     async fn handle(&self, event: Value) -> Result<Value, InvocationError> {
         // Relative to the clock's own time, as the local runner passes it.
-        self.handler.handle(&event, 600_000).await
+        self.handler.handle(&event, 600_000).await.map(|answer| serde_json::to_value(answer).unwrap())
     }
 
     async fn answer(&self, event: Value) -> Value {
@@ -177,6 +178,7 @@ async fn a_suite_that_waits_is_an_answer_that_says_for_what() {
     world.upload_without(&held_back);
     let answer = world.answer(json!({"suite": SUITE})).await;
     assert_eq!(answer["outcome"], "waiting");
+    assert_eq!(world.metric("SuiteWaitingSeconds"), [0.0]);
     assert_eq!(answer["missing_count"], 1);
     assert!(answer["missing"][0].to_string().contains(&held_back), "{answer}");
     assert_eq!(answer["signature"], "not_checked");

@@ -1,4 +1,4 @@
-//! What the runs of one invocation came to together: the answer, the log's summary, the metrics.
+//! What the runs of one invocation came to together: for the caller, the log and the metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,40 +12,43 @@ use suitecast_lambda::metrics::{Measures, Metric};
 /// Failures that an answer names and the log tells one by one; the count tells of the others.
 const MAX_FAILURES_NAMED: usize = 100;
 
-/// What a call for a key, a prefix or a recorded event answers.
+/// What became of uploads: the answer to a recorded event, or to a call for a key or a prefix.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Answer {
+pub struct Summary {
     /// Uploads looked at.
-    pub(crate) uploads: usize,
+    pub uploads: usize,
     /// What became of them: how many were copied, were present already, and so on.
-    pub(crate) outcomes: BTreeMap<&'static str, usize>,
+    pub outcomes: BTreeMap<&'static str, usize>,
     /// Objects copied into the region bucket.
-    pub(crate) objects_copied: u64,
+    pub objects_copied: u64,
     /// Their bytes.
-    pub(crate) bytes_copied: u64,
+    pub bytes_copied: u64,
     /// S3 requests made.
-    pub(crate) requests: u64,
+    pub requests: u64,
     /// Suites woken.
-    pub(crate) woken: BTreeSet<SuiteName>,
+    pub woken: BTreeSet<SuiteName>,
     /// Uploads that failed.
-    pub(crate) failed_count: usize,
+    pub failed_count: usize,
     /// The first of them.
-    pub(crate) failed: Vec<FailedUpload>,
+    pub failed: Vec<FailedUpload>,
     /// Where a prefix call goes on, by the same call with this `next`; absent where it came to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) next: Option<String>,
+    pub next: Option<String>,
     /// How long it took, in milliseconds.
-    pub(crate) duration_ms: u64,
+    pub duration_ms: u64,
     #[serde(skip)]
     retryable: usize,
 }
 
 /// An upload that could not be done.
 #[derive(Debug, Serialize)]
-pub(crate) struct FailedUpload {
-    key: String,
-    error: String,
-    retryable: bool,
+pub struct FailedUpload {
+    /// Its key.
+    pub key: String,
+    /// Why, with all causes.
+    pub error: String,
+    /// Whether a further try may do it.
+    pub retryable: bool,
 }
 
 /// An outcome as the answer and the log spell it.
@@ -60,7 +63,7 @@ fn name(outcome: UploadOutcome) -> &'static str {
     }
 }
 
-impl Answer {
+impl Summary {
     /// Adds a run; tells the log of each failure.
     pub(crate) fn add(&mut self, uploads: &[Upload], report: &ReplicateReport) {
         self.uploads += uploads.len();
@@ -111,9 +114,10 @@ impl Answer {
     /// Tells the person on call what came of it all.
     pub(crate) fn log(&self) {
         let woken: Vec<&str> = self.woken.iter().map(SuiteName::as_str).collect();
+        let outcomes: Vec<String> = self.outcomes.iter().map(|(name, count)| format!("{name} {count}")).collect();
         tracing::info!(
             uploads = self.uploads,
-            outcomes = ?self.outcomes,
+            outcomes = outcomes.join(", "),
             objects_copied = self.objects_copied,
             bytes_copied = self.bytes_copied,
             requests = self.requests,
@@ -133,6 +137,5 @@ impl Answer {
             .count(Metric::StoreRequests, self.requests)
             .count_if_any(Metric::RetryableFailures, self.retryable as u64)
             .count_if_any(Metric::PermanentFailures, permanent as u64)
-            .milliseconds(Metric::RunSeconds, self.duration_ms)
     }
 }
