@@ -1,3 +1,5 @@
 //! What the tests of the whole share: a Region in memory, and servers started and stopped.
 
+pub mod buckets;
+pub mod servers;
 pub mod world;

@@ -17,7 +17,7 @@ use futures::future::BoxFuture;
 use thiserror::Error;
 
 pub use bench::Bench;
-pub use table::{ENGINES, KNOWN_GAPS, KnownGap};
+pub use table::{ENGINES, KNOWN_GAPS, KnownGap, MINISTACK, SEAWEEDFS, STRICT, STRICT_OVER_HTTP};
 
 /// Time for one promise; a store that hangs breaks it.
 const PROMISE_TIMEOUT: Duration = Duration::from_mins(2);
@@ -131,8 +131,8 @@ mod tests {
         let broken = |promise| Finding { promise, outcome: Err(Broken("no".to_owned())) };
         let kept = |promise| Finding { promise, outcome: Ok(()) };
         let promise = promises()[0].name;
-        assert!(judge("strict", &[kept(promise)]).changes.is_empty());
-        assert_eq!(judge("strict", &[broken(promise)]).changes.len(), 1);
+        assert!(judge(STRICT, &[kept(promise)]).changes.is_empty());
+        assert_eq!(judge(STRICT, &[broken(promise)]).changes.len(), 1);
         let gap = &KNOWN_GAPS[0];
         assert!(judge(gap.engine, &[broken(gap.promise)]).changes.is_empty());
         assert_eq!(judge(gap.engine, &[kept(gap.promise)]).changes.len(), 1);

@@ -31,3 +31,6 @@ pub use object::{Checksum, Content, StoredHeaders};
 pub use port::StrictBucket;
 pub use trouble::{Trouble, TroubleRule};
 pub use world::{Caller, CopyInput, CopyOrigin, Found, Limits, PutInput, ReadInput, StrictS3, Written};
+
+#[cfg(test)]
+mod tests;

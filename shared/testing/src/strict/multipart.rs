@@ -100,8 +100,8 @@ impl StrictS3 {
             let first = usize::try_from(first).map_err(|_| invalid())?;
             let last = usize::try_from(last).map_err(|_| invalid())?;
             let bytes = source.content.bytes().slice(first..=last);
-            if bytes.len() as u64 > world.limits.one_call_bytes {
-                return Err(Failure::copy_source_too_large(world.limits.one_call_bytes));
+            if bytes.len() as u64 > world.limits.largest_part_bytes {
+                return Err(Failure::copy_source_too_large(world.limits.largest_part_bytes));
             }
             moved.copied = bytes.len() as u64;
             world.keep_part((bucket, key, upload), number, bytes)

@@ -79,15 +79,16 @@ impl StrictBucket {
     /// Above the limit, as the S3 adapter does it.
     fn copy_in_parts(&self, request: &CopyRequest, origin: &CopyOrigin) -> Result<Copied, Failure> {
         let size = self.s3.world().copy_source(&self.caller, origin)?.content.size();
-        let limit = self.s3.limits().one_call_bytes;
+        let limits = self.s3.limits();
+        let part_bytes = limits.one_call_bytes.max(limits.smallest_part_bytes);
         let upload =
             self.s3.create_upload(&self.caller, &self.name, &request.key, stored_headers(&request.headers), false)?;
         let target = (self.name.as_str(), request.key.as_str(), upload.as_str());
-        let step = usize::try_from(limit).unwrap_or(usize::MAX);
+        let step = usize::try_from(part_bytes).unwrap_or(usize::MAX);
         let copied = (1..)
             .zip((0..size).step_by(step))
             .map(|(number, first)| {
-                let range = Some((first, (first + limit).min(size) - 1));
+                let range = Some((first, (first + part_bytes).min(size) - 1));
                 self.s3.copy_part(&self.caller, target, number, origin, range)
             })
             .collect::<Result<Vec<_>, _>>();

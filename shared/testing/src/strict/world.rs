@@ -25,8 +25,10 @@ use super::{
 /// S3's limits. Tests make them smaller, to meet them with few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes that one `CopyObject`, `PutObject` or part takes: 5 GiB.
+    /// Bytes that one `CopyObject` or `PutObject` takes: 5 GiB.
     pub one_call_bytes: u64,
+    /// Bytes of the largest part: 5 GiB.
+    pub largest_part_bytes: u64,
     /// Bytes of any part but the last: 5 MiB at the least.
     pub smallest_part_bytes: u64,
     /// Keys and folded prefixes of one page: 1,000.
@@ -39,6 +41,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             one_call_bytes: 5 * 1024 * 1024 * 1024,
+            largest_part_bytes: 5 * 1024 * 1024 * 1024,
             smallest_part_bytes: 5 * 1024 * 1024,
             page_keys: 1_000,
             key_bytes: 1_024,
