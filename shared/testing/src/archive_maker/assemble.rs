@@ -20,9 +20,10 @@ impl ArchiveMaker {
     pub(super) fn files(&self, number: u32, built: &mut Built) -> Result<BTreeMap<String, Bytes>, MakeError> {
         let steps = i32::try_from(number.checked_sub(1).ok_or(MakeError::NoSuchGeneration)?).unwrap_or(i32::MAX);
         let date = self
-            .first_date
-            .checked_add(self.date_step * steps)
-            .map_err(|_| MakeError::Date { date: self.first_date })?;
+            .date_step
+            .checked_mul(steps)
+            .and_then(|later| self.first_date.checked_add(later).ok())
+            .ok_or(MakeError::Date { date: self.first_date })?;
         let mut files = BTreeMap::new();
         let mut indices = match self.bulk {
             Some(bulk) => self.bulk_indices(bulk, number, &mut files)?,
