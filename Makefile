@@ -52,7 +52,7 @@ check: tools ## What may not be wrong before a test runs: format, lints, docs, l
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
 	python3 tests/tools/check_layers.py
 	$(CLOUD)/bin/cargo-deny --offline check licenses bans sources
-	$(MACHETE)
+	$(MACHETE) --with-metadata
 	$(MAKE) --no-print-directory lint
 
 .PHONY: lint
@@ -61,9 +61,9 @@ lint: $(SAM)/.installed ## The template, by cfn-lint and sam; without network or
 	AWS_DEFAULT_REGION=us-east-1 $(SAM)/bin/sam validate --lint --template template.yaml
 
 .PHONY: contract
-contract: ## The storage contract against any S3 server: S3_ENDPOINT=http://… and the usual AWS_ variables
+contract: ## The storage contract against any S3 server: S3_ENDPOINT=http://… and the usual AWS_ variables [ENGINE=…]
 	@test -n "$(S3_ENDPOINT)" || { echo "contract: say which server, as S3_ENDPOINT=http://127.0.0.1:9000"; exit 2; }
-	S3_ENDPOINT=$(S3_ENDPOINT) cargo test --package suitecast-tests --test contract --locked -- --nocapture
+	cargo run --quiet --locked --package suitecast-tests --bin contract -- --endpoint $(S3_ENDPOINT) $(if $(ENGINE),--engine $(ENGINE))
 
 ##@ Running it
 

@@ -2,11 +2,8 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from cloud import LocalCloud, deploy
 from cloud.apt import Apt, AptFailed
@@ -43,7 +40,6 @@ class Stage:
 def tell(early_swap, keep):
     """Plays the whole story; answers the exit status."""
     telling = Telling()
-    generations = []
     wrong = []
     stage = None
     with LocalCloud(keep) as cloud:
@@ -59,30 +55,25 @@ def tell(early_swap, keep):
             for thread in (watcher, *stage.readers.values()):
                 thread.start()
             try:
-                _play(stage, generations, early_swap)
+                _play(stage, early_swap)
             finally:
                 for thread in (watcher, *stage.readers.values()):
                     thread.stop()
         except NotSo as failure:
             wrong.append(str(failure))
         if keep:
-            _how_to_look_around(telling, cloud, stage, generations)
-    if not keep:
-        for generation in generations:
-            shutil.rmtree(generation.directory, ignore_errors=True)
+            _how_to_look_around(telling, cloud, stage)
     return _conclude(telling, stage, wrong)
 
 
-def _play(stage, generations, early_swap):
+def _play(stage, early_swap):
     telling = stage.telling
     telling.title("A small signed archive is uploaded, in the order of its keys: InRelease comes before what it names")
-    first = uploads.make(1)
-    generations.append(first)
+    first = uploads.make(1, stage.cloud.directory)
     _upload(stage, first, sorted(first.files))
     _wait_until_served(stage, first)
 
-    second = uploads.make(2)
-    generations.append(second)
+    second = uploads.make(2, stage.cloud.directory)
     held_back = next(key for key in second.changed if key.endswith("_amd64.deb"))
     telling.title("A second generation: InRelease first, and one .deb held back")
     _upload(stage, second, [second.in_release])
@@ -194,25 +185,24 @@ def _let_apt_look(stage, generation):
         stage.telling.line("apt", "is not installed here: this step is left out")
         return
     digests = {hashlib.sha256(generation.read(key)).digest() for key in generation.files if key.endswith(".deb")}
-    with tempfile.TemporaryDirectory(prefix="suitecast-apt-") as directory:
-        for stack in stage.deployed.regions.values():
-            url = f"{stage.cloud.endpoint}/{stack.bucket}/"
-            apt = Apt(Path(directory) / stack.region, url, "stable", COMPONENTS, generation.key)
-            try:
-                apt.update()
-                packages = apt.packages()
-                downloaded = apt.download(*packages)
-            except AptFailed as failure:
-                raise NotSo(f"{stack.region}: {failure}") from failure
-            strange = [path.name for path in downloaded if hashlib.sha256(path.read_bytes()).digest() not in digests]
-            if strange or not packages or len(downloaded) != len(packages):
-                raise NotSo(f"{stack.region}: apt brought {len(downloaded)} of {len(packages)} packages; not ours: {strange}")
-            stage.apt += 1
-            done = f"apt-get update, and download of {len(downloaded)} packages, byte for byte as they were made"
-            stage.telling.line(stack.region, done, "good")
+    for stack in stage.deployed.regions.values():
+        url = f"{stage.cloud.endpoint}/{stack.bucket}/"
+        apt = Apt(stage.cloud.directory / "apt" / stack.region, url, "stable", COMPONENTS, generation.key)
+        try:
+            apt.update()
+            packages = apt.packages()
+            downloaded = apt.download(*packages)
+        except AptFailed as failure:
+            raise NotSo(f"{stack.region}: {failure}") from failure
+        strange = [path.name for path in downloaded if hashlib.sha256(path.read_bytes()).digest() not in digests]
+        if strange or not packages or len(downloaded) != len(packages):
+            raise NotSo(f"{stack.region}: apt brought {len(downloaded)} of {len(packages)} packages; not ours: {strange}")
+        stage.apt += 1
+        done = f"apt-get update, and download of {len(downloaded)} packages, byte for byte as they were made"
+        stage.telling.line(stack.region, done, "good")
 
 
-def _how_to_look_around(telling, cloud, stage, generations):
+def _how_to_look_around(telling, cloud, stage):
     telling.title("KEEP=1: the cloud stays up")
     telling.plain(f"  its log        {cloud.log}")
     telling.plain(f"  as a client    curl {cloud.endpoint}/eu-west-1.archive.example.com/dists/stable/InRelease")
@@ -220,8 +210,7 @@ def _how_to_look_around(telling, cloud, stage, generations):
     if stage:
         telling.plain(f"  the master     {settings} .tools/cloud/bin/aws s3 ls --recursive s3://{stage.deployed.master_bucket}")
     telling.plain(f"  a replay       {settings} make replay REGION=eu-west-1 SUITE=dists/stable")
-    leftovers = " ".join(str(directory) for directory in [cloud.directory, *(made.directory for made in generations)])
-    telling.plain(f"  to stop it     kill -- -{cloud.process_group}; rm -r {leftovers}")
+    telling.plain(f"  to stop it     kill -- -{cloud.process_group}; rm -r {cloud.directory}")
 
 
 def _conclude(telling, stage, wrong):

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +32,9 @@ class Generation:
         return f"{self.suite}/InRelease"
 
 
-def make(number):
-    """Makes a generation in a directory of its own, which stays until somebody removes it."""
-    directory = Path(tempfile.mkdtemp(prefix=f"suitecast-archive-{number}-"))
+def make(number, parent):
+    """Makes a generation of the archive in a directory of its own."""
+    directory = parent / f"generation-{number}"
     command = [MAKE_ARCHIVE, "--out", directory, "--generation", str(number)]
     summary = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return Generation(directory, summary["suite"], summary["files"], summary["changed"], Path(summary["key"]))
