@@ -5,15 +5,21 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use async_trait::async_trait;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::{
     Client,
     config::{Credentials, SharedCredentialsProvider},
     error::DisplayErrorContext,
-    types::{BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, VersioningConfiguration},
+    primitives::ByteStream,
+    types::{
+        BucketLocationConstraint, BucketVersioningStatus, ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart,
+        CreateBucketConfiguration, VersioningConfiguration,
+    },
 };
+use bytes::Bytes;
 use suitecast_store::{S3Bucket, S3ClientSettings, s3_client};
-use suitecast_testing::contract::Bench;
+use suitecast_testing::contract::{Bench, Broken, UploadInParts};
 use thiserror::Error;
 
 /// The region whose buckets are made without naming it.
@@ -69,7 +75,8 @@ impl BucketPair {
     /// The storage port over both.
     pub fn bench(&self) -> Bench {
         let port = |(client, name): &(Client, String)| Arc::new(S3Bucket::new(client.clone(), name));
-        Bench::new(port(&self.master), port(&self.region))
+        let uploader = Uploader { client: self.master.0.clone(), bucket: self.master.1.clone() };
+        Bench::new(port(&self.master), port(&self.region), Arc::new(uploader))
     }
 
     /// Removes them with everything in them.
@@ -80,6 +87,37 @@ impl BucketPair {
         let region = remove(&self.region).await;
         remove(&self.master).await.and(region)
     }
+}
+
+/// Uploads in parts, as the AWS tools do it.
+struct Uploader {
+    client: Client,
+    bucket: String,
+}
+
+#[async_trait]
+impl UploadInParts for Uploader {
+    async fn upload_in_parts(&self, key: &str, parts: Vec<Bytes>) -> Result<(), Broken> {
+        let Self { client, bucket } = self;
+        let algorithm = ChecksumAlgorithm::Sha256;
+        let call = client.create_multipart_upload().bucket(bucket).key(key).checksum_algorithm(algorithm.clone());
+        let upload = call.send().await.map_err(broken)?;
+        let upload = upload.upload_id().unwrap_or_default();
+        let mut completed = CompletedMultipartUpload::builder();
+        for (number, bytes) in (1..).zip(parts) {
+            let call = client.upload_part().bucket(bucket).key(key).upload_id(upload).part_number(number);
+            let part = call.checksum_algorithm(algorithm.clone()).body(ByteStream::from(bytes)).send();
+            let part = part.await.map_err(broken)?;
+            let named = CompletedPart::builder().part_number(number).set_e_tag(part.e_tag().map(str::to_owned));
+            completed = completed.parts(named.set_checksum_sha256(part.checksum_sha256).build());
+        }
+        let call = client.complete_multipart_upload().bucket(bucket).key(key).upload_id(upload);
+        call.multipart_upload(completed.build()).send().await.map(|_| ()).map_err(broken)
+    }
+}
+
+fn broken(error: impl std::error::Error) -> Broken {
+    Broken(DisplayErrorContext(error).to_string())
 }
 
 fn failed(action: &'static str, bucket: &str, error: impl std::error::Error) -> BucketError {

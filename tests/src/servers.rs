@@ -13,6 +13,8 @@ use std::{
 
 /// Time a server may take until it answers.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// Starts that are tried.
+const START_ATTEMPTS: u32 = 3;
 /// Pause between two looks whether it answers.
 const START_POLL: Duration = Duration::from_millis(50);
 
@@ -72,6 +74,17 @@ impl Server {
         let Some(program) = tool.path() else {
             return Ok(None);
         };
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(tool, &program) {
+                // Somebody may have taken a port between our look and the server's.
+                Err(_) if attempt < START_ATTEMPTS => attempt += 1,
+                outcome => return outcome.map(Some),
+            }
+        }
+    }
+
+    fn start_once(tool: Tool, program: &Path) -> io::Result<Self> {
         let directory = fresh_directory(tool.program())?;
         let log = fs::File::create(directory.join("log"))?;
         let mut command = Command::new(program);
@@ -93,14 +106,14 @@ impl Server {
         &self.endpoint
     }
 
-    fn wait_until_it_answers(mut self, port: u16) -> io::Result<Option<Self>> {
+    fn wait_until_it_answers(mut self, port: u16) -> io::Result<Self> {
         let started = Instant::now();
         while started.elapsed() < START_TIMEOUT {
             if let Some(status) = self.process.try_wait()? {
                 return Err(io::Error::other(format!("the server ended at once ({status}):\n{}", self.log())));
             }
             if answers_http(port) {
-                return Ok(Some(self));
+                return Ok(self);
             }
             thread::sleep(START_POLL);
         }

@@ -35,7 +35,8 @@ async fn the_strict_s3_keeps_every_promise() {
     let s3 = StrictS3::new(move || clock.now());
     s3.create_bucket("master", BucketSettings::in_region(MASTER_REGION).versioned_and_notifying());
     s3.create_bucket("region", BucketSettings::in_region(REGION));
-    hold_to_the_table(STRICT, &Bench::new(Arc::new(s3.bucket("master")), Arc::new(s3.bucket("region")))).await;
+    let (master, region) = (Arc::new(s3.bucket("master")), Arc::new(s3.bucket("region")));
+    hold_to_the_table(STRICT, &Bench::new(master.clone(), region, master)).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ mod s3;
 
 pub use error::{ErrorKind, Operation, StoreError};
 pub use port::{
-    Body, CopyCondition, CopyRequest, CopySource, Copied, ETag, GetCondition, GetRequest, Got, ListPage, ListRequest,
-    Listed, ObjectHeaders, ObjectInfo, PutRequest, Put, SourceCondition, Store, VersionId, WriteCondition,
+    Body, Copied, CopyCondition, CopyRequest, CopySource, ETag, GetCondition, GetRequest, Got, ListPage, ListRequest,
+    Listed, ObjectHeaders, ObjectInfo, Put, PutRequest, SourceCondition, Store, VersionId, WriteCondition,
 };
 pub use s3::{COPY_OPERATION_TIMEOUT, MAX_COPY_BYTES, OPERATION_TIMEOUT, S3Bucket, S3ClientSettings, s3_client};

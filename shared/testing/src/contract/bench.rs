@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use suitecast_store::{
@@ -11,6 +12,13 @@ use suitecast_store::{
 
 use super::Broken;
 
+/// Uploads as clients of S3 make them of large files, which the port has no word for.
+#[async_trait]
+pub trait UploadInParts: Send + Sync {
+    /// Uploads the parts to a key of the master bucket, with SHA-256 asked for: S3 keeps a composite one then.
+    async fn upload_in_parts(&self, key: &str, parts: Vec<Bytes>) -> Result<(), Broken>;
+}
+
 /// The two buckets that promises are tried on, and a prefix of one's own in both.
 #[derive(Clone)]
 pub struct Bench {
@@ -18,6 +26,7 @@ pub struct Bench {
     pub master: Arc<dyn Store>,
     /// Another one, which need not.
     pub region: Arc<dyn Store>,
+    uploader: Arc<dyn UploadInParts>,
     prefix: String,
 }
 
@@ -36,9 +45,9 @@ pub(super) fn refused_as<T>(kind: ErrorKind, outcome: Result<T, StoreError>, wha
 }
 
 impl Bench {
-    /// A bench over two empty buckets.
-    pub fn new(master: Arc<dyn Store>, region: Arc<dyn Store>) -> Self {
-        Self { master, region, prefix: String::new() }
+    /// A bench over two empty buckets; `uploader` writes to the master.
+    pub fn new(master: Arc<dyn Store>, region: Arc<dyn Store>, uploader: Arc<dyn UploadInParts>) -> Self {
+        Self { master, region, uploader, prefix: String::new() }
     }
 
     /// The same buckets with a prefix for one promise.
@@ -55,6 +64,11 @@ impl Bench {
     /// Writes a key of the master bucket.
     pub(super) async fn upload(&self, name: &str, content: &str) -> Result<ETag, Broken> {
         self.put_on(&self.master, name, content, WriteCondition::Always).await.map_err(Broken::from)
+    }
+
+    /// Writes a key of the master bucket in parts.
+    pub(super) async fn upload_in_parts(&self, name: &str, parts: Vec<Bytes>) -> Result<(), Broken> {
+        self.uploader.upload_in_parts(&self.key(name), parts).await
     }
 
     /// Writes a key of the region bucket.

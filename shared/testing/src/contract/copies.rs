@@ -1,5 +1,6 @@
 //! Copies between the buckets, with conditions at both ends.
 
+use bytes::Bytes;
 use suitecast_archive::{Digest, DigestAlgorithm};
 use suitecast_store::{ETag, ErrorKind, SourceCondition, VersionId, WriteCondition};
 
@@ -8,6 +9,9 @@ use super::{
     bench::{ensure, refused_as},
     objects::AWKWARD_NAMES,
 };
+
+/// S3 takes no part but the last that is smaller: 5 MiB.
+const SMALLEST_PART_BYTES: usize = 5 * 1024 * 1024;
 
 pub(super) const PROMISES: &[Promise] = &[
     Promise {
@@ -24,6 +28,16 @@ pub(super) const PROMISES: &[Promise] = &[
         name: "a copy keeps its SHA-256",
         why: "what is there already is checked without reading it",
         check: |bench| Box::pin(copy_keeps_digest(bench)),
+    },
+    Promise {
+        name: "a digest that is told is the true one, also of an upload in parts",
+        why: "nothing unchecked passes for checked",
+        check: |bench| Box::pin(true_digests(bench)),
+    },
+    Promise {
+        name: "a copy of an upload in parts answers the SHA-256 of the whole",
+        why: "large packages are uploaded in parts, and checked without reading them all the same",
+        check: |bench| Box::pin(digest_of_parts(bench)),
     },
     Promise {
         name: "a copy of an absent key is refused and writes nothing",
@@ -95,6 +109,35 @@ async fn copy_keeps_digest(bench: Bench) -> Result<(), Broken> {
     let expected = Digest::of(DigestAlgorithm::Sha256, b"content");
     let found = bench.info(&bench.region, "target").await?.sha256;
     ensure(found == Some(expected), format!("the digest kept is {found:?}"))
+}
+
+/// Writes a key in two parts and answers the digest of the whole.
+async fn in_parts(bench: &Bench, name: &str) -> Result<Digest, Broken> {
+    let parts = vec![Bytes::from(vec![b'a'; SMALLEST_PART_BYTES]), Bytes::from_static(b"and the rest")];
+    let whole = parts.concat();
+    bench.upload_in_parts(name, parts).await?;
+    Ok(Digest::of(DigestAlgorithm::Sha256, &whole))
+}
+
+async fn true_digests(bench: Bench) -> Result<(), Broken> {
+    let expected = in_parts(&bench, "source").await?;
+    let source = bench.info(&bench.master, "source").await?;
+    let copied = bench.copy("source", SourceCondition::Always, "target", WriteCondition::Absent).await?;
+    let target = bench.info(&bench.region, "target").await?;
+    ensure(target.size == source.size, format!("{} bytes became {}", source.size, target.size))?;
+    for (whose, told) in
+        [("the source", source.sha256), ("the copy", copied.sha256), ("a look at the copy", target.sha256)]
+    {
+        let honest = told.is_none_or(|told| told == expected);
+        ensure(honest, format!("{whose} is told to have {told:?}, and has {expected}"))?;
+    }
+    Ok(())
+}
+
+async fn digest_of_parts(bench: Bench) -> Result<(), Broken> {
+    let expected = in_parts(&bench, "source").await?;
+    let copied = bench.copy("source", SourceCondition::Always, "target", WriteCondition::Absent).await?;
+    ensure(copied.sha256 == Some(expected), format!("the digest answered is {:?}", copied.sha256))
 }
 
 async fn copy_absent(bench: Bench) -> Result<(), Broken> {

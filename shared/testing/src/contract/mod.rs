@@ -16,7 +16,7 @@ use std::{fmt::Write, time::Duration};
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-pub use bench::Bench;
+pub use bench::{Bench, UploadInParts};
 pub use table::{ENGINES, KNOWN_GAPS, KnownGap, MINISTACK, SEAWEEDFS, STRICT, STRICT_OVER_HTTP};
 
 /// Time for one promise; a store that hangs breaks it.

@@ -56,6 +56,16 @@ pub const KNOWN_GAPS: &[KnownGap] = &[
         reason: "1.5.33 ignores ChecksumAlgorithm on a copy: copies are looked at or read to be checked",
     },
     KnownGap {
+        engine: MINISTACK,
+        promise: "a copy of an upload in parts answers the SHA-256 of the whole",
+        reason: "1.5.33 ignores ChecksumAlgorithm on a copy: the copy is read to be checked",
+    },
+    KnownGap {
+        engine: SEAWEEDFS,
+        promise: "a copy of an upload in parts answers the SHA-256 of the whole",
+        reason: "4.48 answers none: the copy is read to be checked",
+    },
+    KnownGap {
         engine: SEAWEEDFS,
         promise: "a copy answers the SHA-256 of what it wrote",
         reason: "4.48 answers none; it keeps the source's, so that a look may tell it",

@@ -82,7 +82,7 @@ pub(super) struct Version {
 }
 
 /// A bucket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Bucket {
     pub(super) settings: BucketSettings,
     /// Each key's versions, oldest first; never an empty list.

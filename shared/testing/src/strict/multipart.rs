@@ -18,7 +18,7 @@ use super::{
 const MAX_PARTS: u32 = 10_000;
 
 /// An upload under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Upload {
     key: String,
     headers: StoredHeaders,

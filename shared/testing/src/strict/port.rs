@@ -6,8 +6,10 @@ use futures::stream;
 use suitecast_archive::Digest;
 use suitecast_store::{
     Body, Copied, CopyRequest, ETag, ErrorKind, GetRequest, Got, ListPage, ListRequest, Listed, ObjectHeaders,
-    ObjectInfo, Operation, Put, PutRequest, Store, StoreError, VersionId,
+    ObjectInfo, Operation, Put, PutRequest, Store, StoreError, VersionId, WriteCondition,
 };
+
+use crate::contract::{Broken, UploadInParts};
 
 use super::{
     failure::Failure,
@@ -123,6 +125,21 @@ fn info(found: &Found) -> ObjectInfo {
         sha256: whole_object(found.checksum.as_ref()),
         version: found.version.clone().map(VersionId),
         last_modified: Some(found.last_modified),
+    }
+}
+
+#[async_trait]
+impl UploadInParts for StrictBucket {
+    async fn upload_in_parts(&self, key: &str, parts: Vec<Bytes>) -> Result<(), Broken> {
+        let broken = |failure: Failure| Broken(failure.to_string());
+        let upload = self.s3.create_upload(&self.caller, &self.name, key, StoredHeaders::default(), true);
+        let upload = upload.map_err(broken)?;
+        let target = (self.name.as_str(), key, upload.as_str());
+        let uploaded: Result<Vec<_>, _> =
+            (1..).zip(parts).map(|(number, part)| self.s3.upload_part(&self.caller, target, number, part)).collect();
+        let uploaded = uploaded.map_err(broken)?;
+        let completed = self.s3.complete_upload(&self.caller, target, &uploaded, &WriteCondition::Always);
+        completed.map(|_| ()).map_err(broken)
     }
 }
 

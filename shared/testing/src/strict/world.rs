@@ -162,6 +162,7 @@ pub struct Written {
 }
 
 /// The state behind the lock.
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) buckets: BTreeMap<String, Bucket>,
     pub(super) limits: Limits,
@@ -198,6 +199,12 @@ impl StrictS3 {
             counter: 0,
         };
         Self { world: Arc::new(Mutex::new(world)), clock: Arc::new(clock) }
+    }
+
+    /// The same buckets, from here on apart: what one does is not seen by the other. Bytes are shared, not copied.
+    #[must_use]
+    pub fn fork(&self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { world: Arc::new(Mutex::new(self.world().clone())), clock: Arc::new(clock) }
     }
 
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
