@@ -17,7 +17,10 @@ mod listing;
 mod log;
 mod multipart;
 mod object;
+mod operations;
 mod port;
+mod requests;
+mod s3;
 mod trouble;
 mod world;
 
@@ -29,8 +32,9 @@ pub use log::{Request, RequestCounts, S3Operation};
 pub use multipart::UploadedPart;
 pub use object::{Checksum, Content, StoredHeaders};
 pub use port::StrictBucket;
+pub use requests::{Caller, CopyInput, CopyOrigin, Found, Limits, PutInput, ReadInput, Written};
+pub use s3::StrictS3;
 pub use trouble::{Trouble, TroubleRule};
-pub use world::{Caller, CopyInput, CopyOrigin, Found, Limits, PutInput, ReadInput, StrictS3, Written};
 
 #[cfg(test)]
 mod tests;

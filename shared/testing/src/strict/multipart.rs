@@ -11,7 +11,9 @@ use super::{
     failure::Failure,
     log::S3Operation,
     object::{Checksum, Content, Object, StoredHeaders},
-    world::{Caller, CopyOrigin, Right, StrictS3, World, Written},
+    requests::{Caller, CopyOrigin, Written},
+    s3::StrictS3,
+    world::{Right, World},
 };
 
 /// Parts of one upload.

@@ -15,7 +15,8 @@ use super::{
     failure::Failure,
     listing::ListingInput,
     object::{Checksum, StoredHeaders},
-    world::{Caller, CopyInput, CopyOrigin, Found, PutInput, ReadInput, StrictS3},
+    requests::{Caller, CopyInput, CopyOrigin, Found, PutInput, ReadInput},
+    s3::StrictS3,
 };
 
 /// Bytes of one piece of a body: small, so that readers meet boundaries everywhere.
