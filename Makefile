@@ -42,7 +42,7 @@ test-rust: $(CLOUD)/.installed ## The crates' tests, contract suites included
 	cargo test --workspace --locked
 
 .PHONY: test-cloud
-test-cloud: build-functions ## The pipeline on the local cloud, with the real functions
+test-cloud: build-functions build-archive-maker ## The pipeline on the local cloud, with the real functions, and the demo
 	$(CLOUD_PYTHON) -m cloud.run_tests
 
 .PHONY: check

@@ -1,4 +1,4 @@
-"""Runs every test_*.py of this folder and closes with `N passed, N failed, N skipped`; with CI=true a skipped test is a failure."""
+"""Runs every test_*.py of the local cloud and of the demo, and closes with `N passed, N failed, N skipped`; with CI=true a skipped test is a failure."""
 
 import os
 import signal
@@ -10,8 +10,10 @@ from pathlib import Path
 def main():
     # Ended by a signal or by the keyboard, what was started is ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    here = Path(__file__).parent
-    found = unittest.defaultTestLoader.discover(str(here), top_level_dir=str(here.parent))
+    tests = Path(__file__).parents[1]
+    found = unittest.TestSuite(
+        unittest.TestLoader().discover(str(tests / folder), top_level_dir=str(tests)) for folder in ("cloud", "demo")
+    )
     result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(found)
     for test, reason in result.skipped:
         print(f"skipped: {test}: {reason}")

@@ -85,6 +85,9 @@ class Reader:
             with self._changed:
                 self.failure = failure
                 self._changed.notify_all()
+        finally:
+            if self._connection is not None:
+                self._connection.close()
 
     def _look(self):
         """One look; False where no release is live yet."""
