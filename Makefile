@@ -46,14 +46,31 @@ test-cloud: build-functions build-archive-maker ## The pipeline on the local clo
 	$(CLOUD_PYTHON) -m cloud.run_tests
 
 .PHONY: check
-check: tools ## What may not be wrong before a test runs: format, lints, docs, layers, licences, unused dependencies, template
+check: check-format check-clippy check-docs check-layers check-licences check-unused lint ## What may not be wrong before a test runs
+
+.PHONY: check-format
+check-format:
 	cargo fmt --all --check
+
+.PHONY: check-clippy
+check-clippy:
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+
+.PHONY: check-docs
+check-docs:
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --locked --quiet
+
+.PHONY: check-layers
+check-layers: ## That the crates keep to their layers
 	python3 tests/tools/check_layers.py
+
+.PHONY: check-licences
+check-licences: $(CLOUD)/.installed ## Licences, bans and sources of all dependencies (advisories need a download and are left out)
 	$(CLOUD)/bin/cargo-deny --offline check licenses bans sources
+
+.PHONY: check-unused
+check-unused: $(MACHETE) ## Dependencies that nothing uses
 	$(MACHETE) --with-metadata
-	$(MAKE) --no-print-directory lint
 
 .PHONY: lint
 lint: $(SAM)/.installed ## The template, by cfn-lint and sam; without network or credentials
