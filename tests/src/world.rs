@@ -119,6 +119,19 @@ impl World {
         let s3 = StrictS3::new(move || for_s3.now());
         s3.create_bucket(MASTER, BucketSettings::in_region("us-east-1").versioned_and_notifying());
         s3.create_bucket(REGION, BucketSettings::in_region("eu-west-1").readable_except(".suitecast/"));
+        Self::around(s3, clock, settings)
+    }
+
+    /// The same world, from here on apart: events and messages under way are not taken along, notifications not yet
+    /// delivered are.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let clock = ManualClock::at(self.clock.now());
+        let for_s3 = clock.clone();
+        Self::around(self.s3.fork(move || for_s3.now()), clock, self.settings.clone())
+    }
+
+    fn around(s3: StrictS3, clock: ManualClock, settings: Settings) -> Self {
         let queue = MemoryQueue::default();
         let faults = Faults::none();
         let ports = Ports {

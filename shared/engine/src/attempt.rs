@@ -115,7 +115,8 @@ async fn finish(
     answer: Answer,
 ) -> Result<Look, EngineError> {
     if !run.dry_run && lease::let_go(run, held, options).await? {
-        return Ok(Look::Again);
+        let news = (answer.outcome == Outcome::Swapped).then(|| Box::new(answer));
+        return Ok(Look::Again(news));
     }
     Ok(Look::Answer(Box::new(answer)))
 }
@@ -246,7 +247,9 @@ async fn publish(
     }
     let look = finish(run, held, options, answer).await?;
     match (look, missing.awaited()) {
-        (Look::Answer(_), Some(awaited)) if waiting::came_meanwhile(run, awaited).await? => Ok(Look::Again),
+        (Look::Answer(answer), Some(awaited)) if waiting::came_meanwhile(run, awaited).await? => {
+            Ok(Look::Again((answer.outcome == Outcome::Swapped).then_some(answer)))
+        }
         (look, _) => Ok(look),
     }
 }
@@ -255,7 +258,7 @@ async fn look_again(run: &Run<'_>, held: &mut Held<'_>, options: &mut Options) -
     if !run.dry_run {
         lease::let_go(run, held, options).await?;
     }
-    Ok(Look::Again)
+    Ok(Look::Again(None))
 }
 
 /// Records what the newest release waits for, and keeps it as a candidate.

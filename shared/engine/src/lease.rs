@@ -59,7 +59,7 @@ pub(crate) async fn mark_woken(run: &Run<'_>, remembered: Remembered, options: &
     if state.woken != woken {
         state.woken = woken;
         if state_store::store(run.region.as_ref(), &state, remembered.etag.as_ref()).await? == Swapped::Lost {
-            return Ok(Look::Again);
+            return Ok(Look::Again(None));
         }
     }
     let mut answer = Answer::new(Outcome::Busy);

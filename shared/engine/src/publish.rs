@@ -54,17 +54,24 @@ pub async fn run(ports: &Ports, settings: &Settings, request: &PublishRequest) -
     let run = Run::new(ports, settings, &request.suite, request.dry_run)?;
     let mut options = Options { force: request.force, full: request.full, hops: request.hops };
     let holder = lease::token(run.started);
+    let mut swapped = None;
     for _ in 0..MAX_LOOKS {
         match look_once(&run, &mut options, &holder).await? {
+            // Somebody came while this run swapped, and it looked again: what it did is still the answer.
+            Look::Answer(answer) if answer.outcome.is_without_news() => {
+                return Ok(report(&run, swapped.unwrap_or(*answer)));
+            }
             Look::Answer(answer) => return Ok(report(&run, *answer)),
-            Look::Again if run.is_over() => break,
-            Look::Again => {}
+            Look::Again(earlier) => swapped = earlier.map(|answer| *answer).or(swapped),
+        }
+        if run.is_over() {
+            break;
         }
     }
     if !run.dry_run {
         go_on_later(&run, &options).await?;
     }
-    Ok(report(&run, Answer::new(Outcome::Continued)))
+    Ok(report(&run, swapped.unwrap_or_else(|| Answer::new(Outcome::Continued))))
 }
 
 /// Leaves the rest to a run of its own: sent before this message is acknowledged, so that it cannot get lost.
@@ -93,8 +100,8 @@ pub(crate) struct Options {
 pub(crate) enum Look {
     /// This is the answer.
     Answer(Box<Answer>),
-    /// Something changed meanwhile.
-    Again,
+    /// Something changed meanwhile; with what this look did before it was noticed.
+    Again(Option<Box<Answer>>),
 }
 
 /// What there is to say of a run, beside what it counted.
@@ -170,7 +177,7 @@ async fn look_once(run: &Run<'_>, options: &mut Options, holder: &str) -> Result
     if run.dry_run {
         return attempt::work(run, &mut Held { remembered, holder }, master, options).await;
     }
-    let Some(mut held) = lease::take(run, remembered, holder).await? else { return Ok(Look::Again) };
+    let Some(mut held) = lease::take(run, remembered, holder).await? else { return Ok(Look::Again(None)) };
     let look = attempt::work(run, &mut held, master, options).await;
     if look.is_err() {
         // The lease would run out by itself; letting go now brings the retry forward. It failed already, and says why.

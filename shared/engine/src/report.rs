@@ -30,6 +30,13 @@ pub enum Outcome {
     Continued,
 }
 
+impl Outcome {
+    /// Whether the run had nothing to do, or left it to another.
+    pub(crate) fn is_without_news(self) -> bool {
+        matches!(self, Self::UpToDate | Self::Busy)
+    }
+}
+
 /// Whether signatures were verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

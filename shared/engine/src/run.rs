@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use suitecast_archive::{Archive, SuiteName, headers};
+use suitecast_archive::{Archive, SuiteName};
 use suitecast_store::{ObjectHeaders, Store, StoreError};
 
 use crate::meter::{Meter, MeteredStore, WritePermit};
@@ -99,7 +99,8 @@ impl<'a> Run<'a> {
 
 /// The headers that an object under this key is served with.
 pub(crate) fn object_headers(settings: &Settings, key: &str) -> ObjectHeaders {
-    let (content_type, cache_control) = headers(&settings.archives.classify(key, &settings.unlisted));
+    let class = settings.archives.classify(key, &settings.unlisted);
+    let (content_type, cache_control) = suitecast_archive::object_headers(&class, key);
     ObjectHeaders { content_type, cache_control }
 }
 
