@@ -150,7 +150,7 @@ class RealArchive:
             if command == "sources" and not self.has_source:
                 continue
             directory.mkdir(parents=True, exist_ok=True)
-            text = _run([self._ftparchive, command, "pool/main"], cwd=self.tree).stdout.encode()
+            text = _run([self._ftparchive, command, "pool"], cwd=self.tree).stdout.encode()
             (directory / name).write_bytes(text)
             (directory / f"{name}.gz").write_bytes(gzip.compress(text, mtime=0))
             (directory / f"{name}.xz").write_bytes(lzma.compress(text))
