@@ -114,7 +114,7 @@ async fn finish(
     options: &mut Options,
     answer: Answer,
 ) -> Result<Look, EngineError> {
-    if !run.dry_run && lease::let_go(run, held, options).await? {
+    if !run.looks_only && lease::let_go(run, held, options).await? {
         let news = (answer.outcome == Outcome::Swapped).then(|| Box::new(answer));
         return Ok(Look::Again(news));
     }
@@ -129,7 +129,7 @@ async fn settle(run: &Run<'_>, held: &mut Held<'_>, in_master: &ReleaseTags) -> 
     }
     let waited = state.waiting.take();
     let dropped = std::mem::take(&mut state.candidates);
-    if run.dry_run {
+    if run.looks_only {
         return Ok(());
     }
     waiting::unmark(run, waited.as_ref(), None).await?;
@@ -228,7 +228,7 @@ async fn publish(
     let mut answer = Answer::new(Outcome::Waiting)
         .because(format!("{} object(s) that the release names are not in the master yet", missing.count()));
     (answer.live_date, answer.master_date) = (live_date, master_date);
-    if run.dry_run {
+    if run.looks_only {
         answer.waiting = Some(waiting::record(run, &held.remembered.state, newest.set.identity, &missing, Vec::new()));
         return Ok(Look::Answer(Box::new(answer)));
     }
@@ -255,7 +255,7 @@ async fn publish(
 }
 
 async fn look_again(run: &Run<'_>, held: &mut Held<'_>, options: &mut Options) -> Result<Look, EngineError> {
-    if !run.dry_run {
+    if !run.looks_only {
         lease::let_go(run, held, options).await?;
     }
     Ok(Look::Again(None))

@@ -6,7 +6,7 @@
 //! key where the new ones were verified first.
 
 use suitecast_archive::{ArchivePath, Digest, IndexKind, ReleaseFile, SuiteName, by_hash_path, index_groups};
-use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet};
+use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey};
 use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, WriteCondition};
 
 use crate::EngineError;
@@ -40,7 +40,7 @@ pub(crate) enum Resolution {
     /// The master does not hold the right bytes either.
     Missing {
         /// The key, with the tag seen there.
-        seen: Vec<(String, Option<String>)>,
+        seen: Vec<SeenKey>,
         /// Why.
         reason: MissingReason,
     },
@@ -51,19 +51,19 @@ pub(crate) enum Resolution {
     },
 }
 
-/// Who names the bytes that stand there.
+/// Where the bytes that stand there are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Named {
-    ByNobody,
-    ByThisSuite,
-    ByAnother,
+    Nowhere,
+    InThisSuite,
+    InAnother,
 }
 
 /// Decides and, where nobody is hurt, repairs.
 pub(crate) async fn resolve(run: &Run<'_>, occupied: &Occupied) -> Result<Resolution, EngineError> {
     let key = &occupied.key;
     let places = [Place::unseen(key.clone())];
-    if run.dry_run {
+    if run.looks_only {
         let rule = format!("{key} holds {} here and {} in the release", occupied.found, occupied.content.describe());
         return Ok(Resolution::Refused { rule });
     }
@@ -76,13 +76,13 @@ pub(crate) async fn resolve(run: &Run<'_>, occupied: &Occupied) -> Result<Resolu
     let named = who_names(run, key, &occupied.content).await?;
     let allowed = run.settings.allow_change_in_place || occupied.mutable;
     match named {
-        Named::ByNobody => {
+        Named::Nowhere => {
             unstage(run, key, WriteCondition::Matches(occupied.etag.clone()), &occupied.content)
                 .await
                 .map_err(run.failed("overwriting bytes that no release names"))?;
             Ok(Resolution::Repaired)
         }
-        Named::ByThisSuite if allowed => {
+        Named::InThisSuite if allowed => {
             let Some(digest) = occupied.content.digests.checkable() else {
                 return Ok(Resolution::Refused { rule: format!("{key}: the release gives no digest to check it by") });
             };
@@ -94,13 +94,13 @@ pub(crate) async fn resolve(run: &Run<'_>, occupied: &Occupied) -> Result<Resolu
                 size: occupied.content.size.unwrap_or(0),
             }))
         }
-        Named::ByThisSuite => Ok(Resolution::Refused {
+        Named::InThisSuite => Ok(Resolution::Refused {
             rule: format!(
                 "{key} was changed in place: a release that is served, or was within three days, names other bytes under \
                  this name; give the file a new version, or set AllowChangeInPlace and accept the window"
             ),
         }),
-        Named::ByAnother => Ok(Resolution::Refused {
+        Named::InAnother => Ok(Resolution::Refused {
             rule: format!(
                 "{key} was changed in place while a release of another suite names its old bytes; give the file a new version"
             ),
@@ -112,10 +112,10 @@ pub(crate) async fn resolve(run: &Run<'_>, occupied: &Occupied) -> Result<Resolu
 /// other content than this. Costs a reading of all their indices, and happens only when a key holds unexpected bytes.
 async fn who_names(run: &Run<'_>, key: &str, content: &Content) -> Result<Named, EngineError> {
     let listing = list_all(run.region.as_ref(), STATES, false).await.map_err(run.failed("listing the suites here"))?;
-    let mut named = Named::ByNobody;
+    let mut named = Named::Nowhere;
     for listed in &listing.objects {
         let Some(state) = read_state(run, &listed.key).await? else { continue };
-        let whose = if state.suite == *run.suite { Named::ByThisSuite } else { Named::ByAnother };
+        let whose = if state.suite == *run.suite { Named::InThisSuite } else { Named::InAnother };
         if whose <= named {
             continue;
         }

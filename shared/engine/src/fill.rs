@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use suitecast_archive::{
     ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Variant, by_hash_path, index_groups,
 };
-use suitecast_mirror::{KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet};
+use suitecast_mirror::{KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey};
 
 use crate::EngineError;
 use crate::concurrent::try_map;
@@ -105,7 +105,7 @@ fn missing_indices(
     run: &Run<'_>,
     filling: &Filling<'_>,
     groups: &[IndexGroup],
-    mut absent: BTreeMap<ArchivePath, (Vec<(String, Option<String>)>, MissingReason)>,
+    mut absent: BTreeMap<ArchivePath, (Vec<SeenKey>, MissingReason)>,
 ) -> MissingObjects {
     let mut missing = MissingObjects::default();
     for group in groups {
@@ -199,7 +199,7 @@ async fn fill_named_files(
     if !missing.is_empty() {
         return Ok(Filled::Missing { missing, verified });
     }
-    if run.dry_run {
+    if run.looks_only {
         let indices = u64::try_from(readable.values().flatten().count()).unwrap_or(u64::MAX);
         return Ok(Filled::WouldCopy { objects: would_copy + indices });
     }

@@ -4,6 +4,7 @@ use futures::TryStreamExt;
 use suitecast_archive::{
     ArchivePath, Digest, IndexError, IndexKind, IndexLocation, IndexReader, NamedFile, Variant, by_hash_path,
 };
+use suitecast_mirror::{MissingReason, SeenKey};
 use suitecast_store::{
     CopyRequest, CopySource, GetCondition, GetRequest, Got, SourceCondition, Store, StoreError, WriteCondition,
 };
@@ -25,9 +26,9 @@ pub(crate) enum Standing {
     /// Nowhere.
     Missing {
         /// The keys that could bring it, each with the tag seen there.
-        seen: Vec<(String, Option<String>)>,
+        seen: Vec<SeenKey>,
         /// Why.
-        reason: suitecast_mirror::MissingReason,
+        reason: MissingReason,
     },
 }
 
@@ -55,13 +56,13 @@ pub(crate) async fn ensure(run: &Run<'_>, variant: &Variant, by_hash: bool) -> R
     let content = content_of(variant);
     let names = by_hash_names(variant);
     let Some((first, rest)) = names.split_first() else {
-        return Ok(Standing::Missing { seen: Vec::new(), reason: suitecast_mirror::MissingReason::Absent });
+        return Ok(Standing::Missing { seen: Vec::new(), reason: MissingReason::Absent });
     };
     let first_key = suite_key(run, &first.0);
     let presence = look(run.region.as_ref(), &first_key, &content).await?;
     if presence != Presence::Verified {
         let places = places(run, variant, &names, by_hash);
-        if run.dry_run {
+        if run.looks_only {
             return in_master(run, &places, &content).await;
         }
         if let Some(missing) = fetch(run, &first_key, presence, &places, &content).await? {
@@ -90,8 +91,8 @@ async fn in_master(run: &Run<'_>, places: &[Place], content: &Content) -> Result
         Brought::Missing { seen, reason } => Standing::Missing { seen, reason },
         // Of the right size, but with another digest, which only reading told.
         Brought::Verified | Brought::Occupied { .. } => Standing::Missing {
-            seen: places.iter().map(|place| (place.key.clone(), None)).collect(),
-            reason: suitecast_mirror::MissingReason::Mismatch {
+            seen: places.iter().map(|place| SeenKey { key: place.key.clone(), tag: None }).collect(),
+            reason: MissingReason::Mismatch {
                 expected: content.describe(),
                 found: "other content of the same size".into(),
             },
@@ -166,7 +167,7 @@ pub(crate) async fn unstage(
 async fn alias(run: &Run<'_>, from: &str, key: &str, content: &Content) -> Result<(), StoreError> {
     let condition = match look(run.region.as_ref(), key, content).await? {
         Presence::Verified => return Ok(()),
-        _ if run.dry_run => return Ok(()),
+        _ if run.looks_only => return Ok(()),
         Presence::Absent => WriteCondition::Absent,
         Presence::Mismatch { etag, .. } => WriteCondition::Matches(etag),
     };

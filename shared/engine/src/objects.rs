@@ -5,7 +5,7 @@
 
 use futures::TryStreamExt;
 use suitecast_archive::{Digests, Hasher};
-use suitecast_mirror::MissingReason;
+use suitecast_mirror::{MissingReason, SeenKey};
 use suitecast_store::{
     CopyRequest, CopySource, ETag, ErrorKind, GetCondition, GetRequest, Got, Listed, ObjectHeaders, ObjectInfo,
     SourceCondition, Store, StoreError, WriteCondition,
@@ -162,7 +162,7 @@ pub(crate) enum Brought {
     /// The master does not hold it under any of the keys it could have: each with the tag seen there, and why.
     Missing {
         /// The keys, each with the tag seen there.
-        seen: Vec<(String, Option<String>)>,
+        seen: Vec<SeenKey>,
         /// Why, from the last key that held anything at all.
         reason: MissingReason,
     },
@@ -232,7 +232,7 @@ pub(crate) async fn offered(master: &dyn Store, places: &[Place], content: &Cont
 /// What was seen on the way to not finding something.
 struct Absence<'a> {
     content: &'a Content,
-    seen: Vec<(String, Option<String>)>,
+    seen: Vec<SeenKey>,
     reason: MissingReason,
 }
 
@@ -242,12 +242,12 @@ impl<'a> Absence<'a> {
     }
 
     fn nothing_at(&mut self, key: &str) {
-        self.seen.push((key.to_owned(), None));
+        self.seen.push(SeenKey { key: key.to_owned(), tag: None });
     }
 
     fn something_else_at(&mut self, key: &str, info: &ObjectInfo, found: String) {
         self.reason = MissingReason::Mismatch { expected: self.content.describe(), found };
-        self.seen.push((key.to_owned(), Some(info.etag.as_str().to_owned())));
+        self.seen.push(SeenKey { key: key.to_owned(), tag: Some(info.etag.as_str().to_owned()) });
     }
 
     fn into_missing(self) -> Brought {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use suitecast_archive::NamedFile;
-use suitecast_mirror::{MissingObjects, MissingReason, Overwrite};
+use suitecast_mirror::{MissingObjects, MissingReason, Overwrite, SeenKey};
 use suitecast_store::{ETag, Listed, StoreError, WriteCondition};
 
 use crate::EngineError;
@@ -78,13 +78,16 @@ pub(crate) async fn check(run: &Run<'_>, batch: &Batch<'_>) -> Result<Checked, E
     for (file, hint) in todo.iter().zip(&hints) {
         let key = key_of(run, file);
         match hint {
-            Hint::Nowhere => checked.missing.add(batch.named_by, vec![(key, None)], MissingReason::Absent),
+            Hint::Nowhere => {
+                checked.missing.add(batch.named_by, vec![SeenKey { key, tag: None }], MissingReason::Absent);
+            }
             Hint::OtherInMaster(listed) => {
                 let reason = MissingReason::Mismatch {
                     expected: content_of(file).describe(),
                     found: format!("{} bytes", listed.size),
                 };
-                checked.missing.add(batch.named_by, vec![(key, Some(listed.etag.as_str().to_owned()))], reason);
+                let seen = SeenKey { key, tag: Some(listed.etag.as_str().to_owned()) };
+                checked.missing.add(batch.named_by, vec![seen], reason);
             }
             Hint::Unknown | Hint::Here | Hint::InMaster(_) => {}
         }
@@ -161,7 +164,7 @@ fn listing_directory(path: &str) -> &str {
 /// While a release waits, brings what has been in the master for so long that its event must have been lost (or was
 /// sent before this Region existed), so that the last upload finds little left to do.
 async fn copy_what_lost_its_event(run: &Run<'_>, files: &[NamedFile], hints: &[Hint]) -> Result<(), EngineError> {
-    if run.dry_run {
+    if run.looks_only {
         return Ok(());
     }
     let now = run.now();
@@ -192,7 +195,7 @@ async fn copy_what_lost_its_event(run: &Run<'_>, files: &[NamedFile], hints: &[H
 enum Outcome {
     Verified,
     WouldCopy,
-    Missing { seen: Vec<(String, Option<String>)>, reason: MissingReason },
+    Missing { seen: Vec<SeenKey>, reason: MissingReason },
     Occupied { etag: ETag, found: String },
 }
 
@@ -245,7 +248,7 @@ async fn fetch(run: &Run<'_>, file: &NamedFile, listed: Option<Listed>) -> Resul
     let key = key_of(run, file);
     let places = [Place { key: key.clone(), listed }];
     let content = content_of(file);
-    let brought = if run.dry_run {
+    let brought = if run.looks_only {
         match offered(run.master.as_ref(), &places, &content).await? {
             Brought::Verified => return Ok(Outcome::WouldCopy),
             other => other,

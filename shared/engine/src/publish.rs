@@ -56,7 +56,7 @@ pub async fn run(ports: &Ports, settings: &Settings, request: &PublishRequest) -
     let holder = lease::token(run.started);
     let mut swapped = None;
     for _ in 0..MAX_LOOKS {
-        match look_once(&run, &mut options, &holder).await? {
+        match Box::pin(look_once(&run, &mut options, &holder)).await? {
             // Somebody came while this run swapped, and it looked again: what it did is still the answer.
             Look::Answer(answer) if answer.outcome.is_without_news() => {
                 return Ok(report(&run, swapped.unwrap_or(*answer)));
@@ -68,7 +68,7 @@ pub async fn run(ports: &Ports, settings: &Settings, request: &PublishRequest) -
             break;
         }
     }
-    if !run.dry_run {
+    if !run.looks_only {
         go_on_later(&run, &options).await?;
     }
     Ok(report(&run, swapped.unwrap_or_else(|| Answer::new(Outcome::Continued))))
@@ -158,7 +158,7 @@ fn report(run: &Run<'_>, answer: Answer) -> PublishReport {
         would_copy: answer.would_copy,
         requests: run.meter.requests(),
         signature: Signature::NotChecked,
-        dry_run: run.dry_run,
+        dry_run: run.looks_only,
         duration_ms: u64::try_from(now.duration_since(run.started).as_millis()).unwrap_or(0),
         plan: answer.plan,
     }
@@ -167,14 +167,14 @@ fn report(run: &Run<'_>, answer: Answer) -> PublishReport {
 /// One look at the suite, from its state to an answer.
 async fn look_once(run: &Run<'_>, options: &mut Options, holder: &str) -> Result<Look, EngineError> {
     let remembered = state_store::load(run.region.as_ref(), run.suite).await?;
-    if !run.dry_run && remembered.state.is_held_by_another(holder, run.now()) {
+    if !run.looks_only && remembered.state.is_held_by_another(holder, run.now()) {
         return lease::mark_woken(run, remembered, options).await;
     }
     let master = match quick_look(run, &remembered.state, options).await? {
         Quick::UpToDate(answer) => return Ok(Look::Answer(answer)),
         Quick::Changed(master) => master,
     };
-    if run.dry_run {
+    if run.looks_only {
         return attempt::work(run, &mut Held { remembered, holder }, master, options).await;
     }
     let Some(mut held) = lease::take(run, remembered, holder).await? else { return Ok(Look::Again(None)) };

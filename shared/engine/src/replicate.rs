@@ -77,7 +77,8 @@ pub async fn run(ports: &Ports, settings: &Settings, uploads: &[Upload]) -> Repl
     };
     let classes: Vec<KeyClass> =
         uploads.iter().map(|upload| settings.archives.classify(&upload.key, &settings.unlisted)).collect();
-    let mut results: Vec<Option<Result<UploadOutcome, EngineError>>> = uploads.iter().map(|_| None).collect();
+    let mut results: Vec<Result<UploadOutcome, EngineError>> =
+        uploads.iter().map(|_| Ok(UploadOutcome::Ignored)).collect();
     // A checksum file comes after the files it names: whoever reads it must find them.
     for checksum_lists in [false, true] {
         let positions =
@@ -93,11 +94,10 @@ pub async fn run(ports: &Ports, settings: &Settings, uploads: &[Upload]) -> Repl
         let Ok(done) = done;
         for (at, result) in done {
             if let Some(slot) = results.get_mut(at) {
-                *slot = Some(result);
+                *slot = result;
             }
         }
     }
-    let mut results: Vec<Result<UploadOutcome, EngineError>> = results.into_iter().flatten().collect();
     let woken = batch.wake(ports, uploads, &classes, &mut results).await;
     ReplicateReport {
         uploads: results,

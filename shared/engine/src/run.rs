@@ -23,7 +23,7 @@ pub(crate) struct Run<'a> {
     /// When the slice ends.
     pub(crate) deadline: Timestamp,
     /// Look, write nothing.
-    pub(crate) dry_run: bool,
+    pub(crate) looks_only: bool,
 }
 
 impl<'a> Run<'a> {
@@ -51,7 +51,7 @@ impl<'a> Run<'a> {
             permit,
             started,
             deadline: started + settings.slice,
-            dry_run,
+            looks_only: dry_run,
         })
     }
 
@@ -72,7 +72,7 @@ impl<'a> Run<'a> {
             permit: Arc::clone(&self.permit),
             started: self.started,
             deadline: self.deadline,
-            dry_run: self.dry_run,
+            looks_only: self.looks_only,
         }
     }
 

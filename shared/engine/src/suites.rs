@@ -95,7 +95,7 @@ fn kind_of_directory(settings: &Settings, prefix: &str) -> Directory {
         return Directory::Tree;
     }
     let holds_indices = name.starts_with("binary-")
-        || name.ends_with(".diff")
+        || name.strip_suffix(".diff").is_some()
         || matches!(name, "by-hash" | "source" | "i18n" | "dep11" | "cnf" | "debian-installer");
     if holds_indices { Directory::Indices } else { Directory::MayHoldMore }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use suitecast_mirror::{Awaited, Identity, MissingObjects, SuiteState, Waiting};
+use suitecast_mirror::{Awaited, Identity, MissingObjects, SeenKey, SuiteState, Waiting};
 use suitecast_store::{ObjectHeaders, PutRequest, WriteCondition};
 
 use crate::concurrent::try_map;
@@ -13,7 +13,7 @@ use crate::{EngineError, private_keys};
 /// Writes a marker for each key that could bring the awaited object. Before the state, so that an upload that comes
 /// right after finds one.
 pub(crate) async fn mark(run: &Run<'_>, awaited: &Awaited) -> Result<Vec<String>, EngineError> {
-    let markers: Vec<String> = awaited.keys.iter().map(|(key, _)| private_keys::marker(key, run.suite)).collect();
+    let markers: Vec<String> = awaited.keys.iter().map(|seen| private_keys::marker(&seen.key, run.suite)).collect();
     try_map(&markers, run.concurrency(), async |key: &String| {
         let request = PutRequest {
             key: key.clone(),
@@ -31,9 +31,9 @@ pub(crate) async fn mark(run: &Run<'_>, awaited: &Awaited) -> Result<Vec<String>
 /// Whether an upload came between the look that found the object missing and the marker: the event of such an upload
 /// may have found no marker.
 pub(crate) async fn came_meanwhile(run: &Run<'_>, awaited: &Awaited) -> Result<bool, EngineError> {
-    let looks = try_map(&awaited.keys, run.concurrency(), async |(key, seen): &(String, Option<String>)| {
-        let now = run.master.head(key).await?;
-        Ok(now.map(|info| info.etag.as_str().to_owned()) != *seen)
+    let looks = try_map(&awaited.keys, run.concurrency(), async |seen: &SeenKey| {
+        let now = run.master.head(&seen.key).await?;
+        Ok(now.map(|info| info.etag.as_str().to_owned()) != seen.tag)
     })
     .await
     .map_err(run.failed("looking once more at what is waited for"))?;

@@ -39,6 +39,7 @@ pub struct Observation<'a> {
 
 /// What is to be done.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one is made a look, and taken apart at once")]
 pub enum Decision {
     /// Clients see what the master holds.
     UpToDate {

@@ -14,7 +14,7 @@ mod state;
 
 pub use decide::{Decision, Observation, ServedRelease, decide};
 pub use known::KnownFiles;
-pub use missing::{Awaited, MissingObjects};
+pub use missing::{Awaited, MissingObjects, SeenKey};
 pub use plan::{Before, Overwrite, Phase, Planned, Step, SwapPlan, plan_swap};
 pub use release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem};
 pub use state::{

@@ -18,7 +18,7 @@ pub const MAX_MISSING_RECORDED: usize = 100;
 pub const MAX_CANDIDATES: usize = 3;
 
 /// How long what a replaced release names stays untouched (promise 4). Practice lies between one day (Launchpad) and
-/// seven (aptberg); pulp_deb's three days cover a client that is switched off over a weekend.
+/// seven (aptberg); `pulp_deb`'s three days cover a client that is switched off over a weekend.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(72);
 
 /// Replaced releases remembered in a suite's state: a suite re-published every minute makes 4,320 within [`GRACE`].

@@ -3,11 +3,20 @@
 use crate::limits::MAX_MISSING_RECORDED;
 use crate::state::{Missing, MissingReason};
 
+/// A key of the master, and what was seen there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenKey {
+    /// The key.
+    pub key: String,
+    /// The entity tag of what stood there; `None` where nothing did.
+    pub tag: Option<String>,
+}
+
 /// One thing waited for: an upload to any of these keys may bring it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awaited {
-    /// The keys, each with the entity tag seen there (`None`: absent).
-    pub keys: Vec<(String, Option<String>)>,
+    /// The keys. The first is the one that people know it by.
+    pub keys: Vec<SeenKey>,
 }
 
 /// The missing objects of one release.
@@ -23,14 +32,14 @@ pub struct MissingObjects {
 }
 
 impl MissingObjects {
-    /// Adds an object that can come under any of `alternatives` (key, and the tag seen there); the first one names it.
-    pub fn add(&mut self, named_by: &str, alternatives: Vec<(String, Option<String>)>, reason: MissingReason) {
-        let key = alternatives.first().map_or(named_by, |(key, _)| key.as_str());
+    /// Adds an object that can come under any of `alternatives`; the first one names it.
+    pub fn add(&mut self, named_by: &str, alternatives: Vec<SeenKey>, reason: MissingReason) {
+        let key = alternatives.first().map_or(named_by, |seen| seen.key.as_str());
         self.count += 1;
         if self.first.len() < MAX_MISSING_RECORDED {
             self.first.push(Missing { key: key.to_owned(), named_by: named_by.to_owned(), reason });
         }
-        let later = self.last.as_ref().and_then(|last| last.keys.first()).is_none_or(|(last, _)| last.as_str() < key);
+        let later = self.last.as_ref().and_then(|last| last.keys.first()).is_none_or(|last| last.key.as_str() < key);
         if later {
             self.last = Some(Awaited { keys: alternatives });
         }
@@ -41,8 +50,9 @@ impl MissingObjects {
         self.count += other.count;
         let room = MAX_MISSING_RECORDED.saturating_sub(self.first.len());
         self.first.extend(other.first.into_iter().take(room));
-        let key =
-            |awaited: &Option<Awaited>| awaited.as_ref().and_then(|last| last.keys.first()).map(|(key, _)| key.clone());
+        let key = |awaited: &Option<Awaited>| {
+            awaited.as_ref().and_then(|last| last.keys.first()).map(|seen| seen.key.clone())
+        };
         if key(&other.last) > key(&self.last) {
             self.last = other.last;
         }
