@@ -101,7 +101,7 @@ pub fn default_settings() -> Settings {
         unlisted: UnlistedTrees::parse("installer-*,dist-upgrader-*,signed,uefi").unwrap(),
         copy_concurrency: NonZeroUsize::new(16).unwrap(),
         allow_change_in_place: false,
-        slice: Duration::from_secs(120),
+        slice: Duration::from_mins(2),
     }
 }
 
