@@ -5,7 +5,7 @@
 //! is served, or was within the grace period, names them; only bytes that nobody names are overwritten, from a private
 //! key where the new ones were verified first.
 
-use suitecast_archive::{ArchivePath, Digest, IndexKind, ReleaseFile, SuiteName, by_hash_path, index_groups};
+use suitecast_archive::{ArchivePath, Digest, ReleaseFile, SuiteName, by_hash_path, index_groups};
 use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey};
 use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, WriteCondition};
 
@@ -16,6 +16,9 @@ use crate::objects::{Brought, Content, Place};
 use crate::private_keys::STATES;
 use crate::run::Run;
 use crate::state_store::collect;
+
+/// How a clear-signed release begins.
+const CLEAR_SIGNED: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 
 /// A key and what stands in the way.
 pub(crate) struct Occupied {
@@ -160,31 +163,24 @@ async fn release_names(
     let Some(path) = key.strip_prefix(archive.prefix.as_str()).and_then(|path| ArchivePath::parse(path).ok()) else {
         return Ok(false);
     };
-    let mut set = None;
-    for file in [ReleaseFile::InRelease, ReleaseFile::Release] {
-        let Ok(name) = ArchivePath::parse(file.file_name()) else { continue };
-        let pinned = suite.key(&by_hash_path(&name, commit_digest));
-        if let Some(bytes) = read_bytes(run, &pinned, suitecast_archive::MAX_RELEASE_BYTES).await? {
-            let in_release = file == ReleaseFile::InRelease || bytes.starts_with(b"-----BEGIN PGP SIGNED MESSAGE-----");
-            let files = if in_release {
-                ReleaseFiles { in_release: Some(bytes), ..ReleaseFiles::default() }
-            } else {
-                ReleaseFiles { release: Some(bytes), ..ReleaseFiles::default() }
-            };
-            set = ReleaseSet::read(files, None).ok();
-            break;
-        }
-    }
-    let Some(set) = set else {
+    // Both names lie in one directory, so the digest alone is the key, whichever file committed the release.
+    let pinned = suite.key(&by_hash_path(&ReleaseFile::InRelease.path(), commit_digest));
+    let Some(bytes) = read_bytes(run, &pinned, suitecast_archive::MAX_RELEASE_BYTES).await? else {
         // Prepared and never pinned: the run died before it touched anything that clients see.
         return Ok(false);
+    };
+    let files = if bytes.starts_with(CLEAR_SIGNED) {
+        ReleaseFiles { in_release: Some(bytes), ..ReleaseFiles::default() }
+    } else {
+        ReleaseFiles { release: Some(bytes), ..ReleaseFiles::default() }
+    };
+    let Ok(set) = ReleaseSet::read(files, None) else {
+        tracing::warn!(suite = %suite, key = pinned, "a protected release cannot be read");
+        return Ok(true);
     };
     let other_run = Run { suite, archive, ..run.view() };
     for group in index_groups(&set.release, &run.settings.scope) {
         let Some(variant) = group.readable() else { continue };
-        if group.kind == IndexKind::ArchitectureRelease {
-            continue;
-        }
         let Some(digest) = variant.entry.digests.checkable() else { continue };
         let index_key = suite.key(&by_hash_path(&variant.path, &digest));
         let mut names_it = false;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use suitecast_archive::{
     ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Variant, by_hash_path, index_groups,
 };
-use suitecast_mirror::{KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey};
+use suitecast_mirror::{
+    KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey, VerifiedFiles, run_digest,
+};
 
 use crate::EngineError;
 use crate::concurrent::try_map;
@@ -28,7 +30,7 @@ pub(crate) enum Filled {
         /// What.
         missing: MissingObjects,
         /// How far verification came.
-        verified: BTreeMap<ArchivePath, usize>,
+        verified: BTreeMap<ArchivePath, VerifiedFiles>,
     },
     /// The release cannot be served.
     Refused {
@@ -38,7 +40,7 @@ pub(crate) enum Filled {
     /// The slice ended first.
     SliceOver {
         /// How far verification came.
-        verified: BTreeMap<ArchivePath, usize>,
+        verified: BTreeMap<ArchivePath, VerifiedFiles>,
     },
     /// A dry run: this much would be copied.
     WouldCopy {
@@ -136,7 +138,7 @@ fn missing_indices(
     missing
 }
 
-fn progress_of(filling: &Filling<'_>) -> BTreeMap<ArchivePath, usize> {
+fn progress_of(filling: &Filling<'_>) -> BTreeMap<ArchivePath, VerifiedFiles> {
     filling.progress.map(|progress| progress.verified.clone()).unwrap_or_default()
 }
 
@@ -155,10 +157,10 @@ async fn fill_named_files(
     let mut in_place = Vec::new();
     let mut known = KnownFiles::default();
     let mut would_copy = 0;
-    for group in groups.iter().filter(|group| group.kind.names_files()) {
-        let variant = match readable_variant(filling, group, readable) {
+    for group in groups.iter().filter(|group| group.kind.names_files() && group.need != Need::Nothing) {
+        let variants = match readable_variants(filling, group, readable) {
             Reading::NotNeeded => continue,
-            Reading::From(variant) => variant,
+            Reading::From(variants) => variants,
             Reading::Impossible => {
                 return Ok(Filled::Refused {
                     rule: format!(
@@ -169,14 +171,18 @@ async fn fill_named_files(
             }
         };
         remember_predecessor(run, group, &previous_groups, &mut known).await?;
-        let files = match new_files(run, group, variant, readable, &mut known).await? {
-            Ok(files) => files,
-            Err(rule) => return Ok(Filled::Refused { rule }),
-        };
+        let mut files = Vec::new();
+        for variant in variants {
+            match new_files(run, group, variant, readable, &mut known).await? {
+                Ok(new) if files.is_empty() => files = new,
+                Ok(new) => files.extend(new),
+                Err(rule) => return Ok(Filled::Refused { rule }),
+            }
+        }
         let batch = Batch {
-            named_by: variant.path.as_ref(),
+            named_by: group.stem.as_str(),
             files: &files,
-            verified: verified.get(&group.stem).copied().unwrap_or(0).min(files.len()),
+            verified: verified.get(&group.stem).map_or(0, |earlier| known_run(earlier, &files)),
             mutable: group.kind == IndexKind::ChecksumList,
             survey_only: !missing.is_empty(),
         };
@@ -186,7 +192,8 @@ async fn fill_named_files(
         }
         // A file to overwrite during the swap must be found again by a run that goes on from here.
         if checked.in_place.is_empty() && checked.verified > 0 {
-            verified.insert(group.stem.clone(), checked.verified);
+            let digest = run_digest(files.get(..checked.verified).unwrap_or_default());
+            verified.insert(group.stem.clone(), VerifiedFiles { count: checked.verified, digest });
         }
         let unfinished = checked.missing.is_empty() && checked.verified < files.len() && !batch.survey_only;
         missing.append(checked.missing);
@@ -206,26 +213,32 @@ async fn fill_named_files(
     Ok(Filled::Whole { present, in_place })
 }
 
+/// How many of the files are the run that was verified before; none if what has to be checked is no longer the same.
+fn known_run(earlier: &VerifiedFiles, files: &[NamedFile]) -> usize {
+    match files.get(..earlier.count) {
+        Some(run) if run_digest(run) == earlier.digest => earlier.count,
+        _ => 0,
+    }
+}
+
 /// How to find out what an index names.
 enum Reading<'a> {
-    /// What it names is vouched for, or it is not there and need not be.
+    /// What it names is vouched for.
     NotNeeded,
-    /// By this variant.
-    From(&'a Variant),
+    /// By these variants: each of them, since nothing but their own digests says that they hold the same.
+    From(Vec<&'a Variant>),
     /// Not at all.
     Impossible,
 }
 
-fn readable_variant<'a>(filling: &Filling<'_>, group: &'a IndexGroup, readable: &Readable) -> Reading<'a> {
+fn readable_variants<'a>(filling: &Filling<'_>, group: &'a IndexGroup, readable: &Readable) -> Reading<'a> {
     let ranked = group.readable_variants();
-    if ranked.iter().any(|variant| filling.is_vouched(variant)) {
-        return Reading::NotNeeded;
-    }
-    let is_here = |variant: &&&Variant| readable.contains_key(&variant.path);
-    match ranked.iter().find(is_here) {
-        Some(variant) => Reading::From(variant),
-        None if group.need == Need::Nothing => Reading::NotNeeded,
-        None => Reading::Impossible,
+    let are_vouched = ranked.iter().any(|variant| filling.is_vouched(variant));
+    let here: Vec<&Variant> = ranked.into_iter().filter(|variant| readable.contains_key(&variant.path)).collect();
+    match (here.is_empty(), are_vouched) {
+        (false, _) => Reading::From(here),
+        (true, true) => Reading::NotNeeded,
+        (true, false) => Reading::Impossible,
     }
 }
 
@@ -240,9 +253,12 @@ async fn remember_predecessor(
     let Some(variant) = before.readable() else { return Ok(()) };
     let Some(digest) = variant.entry.digests.checkable() else { return Ok(()) };
     let key = suite_key(run, &by_hash_path(&variant.path, &digest));
-    let mut found = Vec::new();
-    match read(run, run.region.as_ref(), &key, group.kind, variant, &mut |file| found.push(file)).await {
-        Ok(()) => found.iter().for_each(|file| known.insert(file)),
+    let mut named = KnownFiles::default();
+    match read(run, run.region.as_ref(), &key, group.kind, variant, &mut |file| named.insert(&file)).await {
+        Ok(()) => known.append(named),
+        Err(ReadError::Store(source)) if source.is_retryable() => {
+            return Err(run.failed("reading the live release's index")(source));
+        }
         // It only saves looking; without it everything is looked at.
         Err(error) => tracing::warn!(key, %error, "the live release's index cannot be read; everything is checked"),
     }
@@ -263,8 +279,10 @@ async fn new_files(
         (_, None) => return Ok(Err(format!("{}: the release gives no digest to check it by", variant.path))),
     };
     let mut files = Vec::new();
+    let mut named = KnownFiles::default();
     let mut sink = |file: NamedFile| {
-        if !known.contains(&file) {
+        if !known.contains(&file) && !named.contains(&file) {
+            named.insert(&file);
             files.push(file);
         }
     };
@@ -273,12 +291,6 @@ async fn new_files(
         Err(ReadError::Store(source)) => return Err(run.failed("reading an index")(source)),
         Err(error @ ReadError::Index { .. }) => return Ok(Err(error.to_string())),
     }
-    let mut new = Vec::with_capacity(files.len());
-    for file in files {
-        if !known.contains(&file) {
-            known.insert(&file);
-            new.push(file);
-        }
-    }
-    Ok(Ok(new))
+    known.append(named);
+    Ok(Ok(files))
 }

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod candidates;
+mod completion;
 mod concurrent;
 mod conflict;
 mod error;

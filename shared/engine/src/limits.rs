@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// How long a lease outlives the slice it was taken for: long enough for the write under way when the slice ends, and
-/// for the state to be recorded; short enough that a killed run is resumed soon.
-pub const LEASE_BEYOND_SLICE: Duration = Duration::from_secs(90);
+/// How long a lease outlives the slice it was taken for: a minute for what a slice may run over, and [`WRITE_MARGIN`];
+/// short enough that a killed run is resumed soon.
+pub const LEASE_BEYOND_SLICE: Duration = Duration::from_secs(125);
 
-/// No write starts when less than this is left of the lease: the longest that one operation may take, retries included.
-pub const WRITE_MARGIN: SignedDuration = SignedDuration::from_secs(45);
+/// No write starts when less than this is left of the lease: a write of a release file or an index may take a minute in
+/// all, retries included (the adapter's `OPERATION_TIMEOUT`), and clocks differ by a little.
+pub const WRITE_MARGIN: SignedDuration = SignedDuration::from_secs(65);
 
 /// Looks that one run takes at a suite (races lost, wake-ups while it worked) before it leaves the rest to the queue.
 pub const MAX_LOOKS: u32 = 8;

@@ -68,6 +68,10 @@ pub async fn run(ports: &Ports, settings: &Settings, request: &PublishRequest) -
             break;
         }
     }
+    if !run.is_over() && swapped.is_none() {
+        let suite = request.suite.to_string();
+        return Err(EngineError::Contended { suite, doing: "publishing it", attempts: MAX_LOOKS });
+    }
     if !run.looks_only {
         go_on_later(&run, &options).await?;
     }

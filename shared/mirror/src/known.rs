@@ -22,6 +22,11 @@ impl KnownFiles {
         self.fingerprints.contains(&fingerprint(file))
     }
 
+    /// Takes over what another set holds.
+    pub fn append(&mut self, other: Self) {
+        self.fingerprints.extend(other.fingerprints);
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.fingerprints.len()
@@ -31,6 +36,12 @@ impl KnownFiles {
     pub fn is_empty(&self) -> bool {
         self.fingerprints.is_empty()
     }
+}
+
+/// A digest over a run of files in their order, to know it again.
+pub fn run_digest(files: &[NamedFile]) -> Digest {
+    let bytes: Vec<u8> = files.iter().flat_map(fingerprint).collect();
+    Digest::of(DigestAlgorithm::Sha256, &bytes)
 }
 
 fn fingerprint(file: &NamedFile) -> [u8; 16] {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use suitecast_archive::{ArchivePath, Digest, SuiteName};
 
-use crate::limits::{GRACE, MAX_HISTORY};
+use crate::limits::{GRACE, MAX_CANDIDATES, MAX_HISTORY};
 use crate::release_set::Identity;
 
 /// The entity tags of the three release files in one bucket; `None` where a file is absent.
@@ -78,6 +78,16 @@ pub struct Intent {
     pub begun_at: Timestamp,
 }
 
+/// The files of an index that were verified: a run of them, from the first that had to be checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedFiles {
+    /// How many.
+    pub count: usize,
+    /// Which: the digest over the run (see [`run_digest`](crate::run_digest)). What has to be checked depends on what
+    /// else could be read, so a count alone could mean other files.
+    pub digest: Digest,
+}
+
 /// How far a fill has come, so that the next slice goes on there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -89,8 +99,8 @@ pub struct Progress {
     pub live: Option<Identity>,
     /// Whether everything is being checked, whatever the state vouches for.
     pub full: bool,
-    /// By index (its stem): how many of its files to check are verified, in the index's order.
-    pub verified: BTreeMap<ArchivePath, usize>,
+    /// By index (its stem): which of its files to check are verified.
+    pub verified: BTreeMap<ArchivePath, VerifiedFiles>,
 }
 
 /// Why an object that a release needs cannot be had from the master yet.
@@ -181,9 +191,13 @@ pub struct SuiteState {
     /// What is being made live.
     #[serde(default)]
     pub intent: Option<Intent>,
-    /// How far the fill has come.
+    /// How far the fills of the newest release and of the candidates have come.
     #[serde(default)]
-    pub progress: Option<Progress>,
+    pub progress: Vec<Progress>,
+    /// The release whose files were being verified when a slice ended: it is finished before a newer one is begun, or a
+    /// suite re-published faster than it can be filled would never move.
+    #[serde(default)]
+    pub filling: Option<Identity>,
     /// What is waited for.
     #[serde(default)]
     pub waiting: Option<Waiting>,
@@ -204,6 +218,13 @@ pub struct SuiteState {
     pub history: Vec<Served>,
 }
 
+impl Progress {
+    /// Whether this is the same work, however far it has come.
+    pub fn is_same_work(&self, other: &Self) -> bool {
+        (self.identity, &self.scope, self.live, self.full) == (other.identity, &other.scope, other.live, other.full)
+    }
+}
+
 impl SuiteState {
     /// Nothing known yet.
     pub fn new(suite: SuiteName) -> Self {
@@ -213,7 +234,8 @@ impl SuiteState {
             woken: Woken::default(),
             live: None,
             intent: None,
-            progress: None,
+            progress: Vec::new(),
+            filling: None,
             waiting: None,
             unsettled: None,
             candidates: Vec::new(),
@@ -226,6 +248,20 @@ impl SuiteState {
     /// Whether another run than `holder` may write to the suite now.
     pub fn is_held_by_another(&self, holder: &str, now: Timestamp) -> bool {
         self.lease.as_ref().is_some_and(|lease| lease.holder != holder && lease.expires_at > now)
+    }
+
+    /// What was verified of this work before.
+    pub fn progress_of(&self, work: &Progress) -> Option<&Progress> {
+        self.progress.iter().find(|earlier| earlier.is_same_work(work))
+    }
+
+    /// Remembers how far a fill has come, in the place of what was known of the same release; the oldest gives way.
+    pub fn keep_progress(&mut self, progress: Progress) {
+        self.progress.retain(|earlier| earlier.identity != progress.identity);
+        if !progress.verified.is_empty() {
+            self.progress.insert(0, progress);
+            self.progress.truncate(MAX_CANDIDATES + 1);
+        }
     }
 
     /// Writes down that a release is about to be served, so that what it names is kept even if the run dies here.
