@@ -7,6 +7,7 @@ use suitecast_archive::{
 };
 use suitecast_mirror::{
     KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey, VerifiedFiles, run_digest,
+    with_causes,
 };
 
 use crate::EngineError;
@@ -289,7 +290,7 @@ async fn new_files(
     match read(run, store.as_ref(), &key, group.kind, variant, &mut sink).await {
         Ok(()) => {}
         Err(ReadError::Store(source)) => return Err(run.failed("reading an index")(source)),
-        Err(error @ ReadError::Index { .. }) => return Ok(Err(error.to_string())),
+        Err(ReadError::Index { key, source }) => return Ok(Err(format!("{key}: {}", with_causes(&source)))),
     }
     known.append(named);
     Ok(Ok(files))

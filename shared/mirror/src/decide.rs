@@ -84,12 +84,19 @@ pub enum Decision {
 /// Decides. Looks at nothing but its argument.
 pub fn decide(observation: &Observation<'_>) -> Decision {
     let served = observation.served;
-    let set = match ReleaseSet::read(observation.master.clone(), served.as_ref().map(|served| &served.identity)) {
+    let live = served.as_ref().map(|served| &served.identity);
+    let read = match ReleaseSet::read(observation.master.clone(), live) {
+        // Stood like this for as long as no upload takes: the release was signed again, and nothing else is to come.
+        Err(SetProblem::SignatureAlone) if has_stood(observation) => ReleaseSet::read(observation.master.clone(), None),
+        read => read,
+    };
+    let set = match read {
         Ok(set) => set,
         Err(SetProblem::Absent) if served.is_some() => return Decision::Withdrawn,
         Err(SetProblem::Absent) => return Decision::Absent,
         Err(problem @ SetProblem::Malformed { .. }) => return Decision::Refused { rule: problem.to_string() },
         Err(SetProblem::Mixed { rule }) => return unsettled(observation, &rule),
+        Err(problem @ SetProblem::SignatureAlone) => return unsettled(observation, &problem.to_string()),
     };
     let date = set.release.date;
     if date.duration_since(observation.now) > MAX_DATE_AHEAD {
@@ -127,14 +134,25 @@ pub fn decide(observation: &Observation<'_>) -> Decision {
     }
 }
 
+/// Since when the master's release files stand as they do, as far as is remembered.
+fn unchanged_since(observation: &Observation<'_>) -> (Identity, Timestamp) {
+    let identity = Identity::of(observation.master);
+    match observation.unsettled {
+        Some(before) if before.identity == identity => (identity, before.since),
+        _ => (identity, observation.now),
+    }
+}
+
+/// Whether they have stood like that for longer than an upload takes.
+fn has_stood(observation: &Observation<'_>) -> bool {
+    let (_, since) = unchanged_since(observation);
+    observation.now.duration_since(since) >= MIXED_SET_PATIENCE
+}
+
 /// A mixed set is an upload under way until it has stood unchanged for too long.
 fn unsettled(observation: &Observation<'_>, rule: &str) -> Decision {
-    let identity = Identity::of(observation.master);
-    let since = match observation.unsettled {
-        Some(before) if before.identity == identity => before.since,
-        _ => observation.now,
-    };
-    if observation.now.duration_since(since) >= MIXED_SET_PATIENCE {
+    let (identity, since) = unchanged_since(observation);
+    if has_stood(observation) {
         return Decision::Refused {
             rule: format!("{rule}; unchanged since {since}: upload the release files of one generation"),
         };

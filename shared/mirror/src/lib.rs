@@ -16,7 +16,7 @@ pub use decide::{Decision, Observation, ServedRelease, decide};
 pub use known::{KnownFiles, run_digest};
 pub use missing::{Awaited, MissingObjects, SeenKey};
 pub use plan::{Before, Overwrite, Phase, Planned, Step, SwapPlan, plan_swap};
-pub use release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem};
+pub use release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem, with_causes};
 pub use state::{
     Candidate, Intent, Lease, Live, Missing, MissingReason, Progress, ReleaseTags, Served, SuiteState, Unsettled,
     VerifiedFiles, Waiting, Woken,

@@ -82,6 +82,9 @@ pub enum SetProblem {
         /// What does not fit.
         rule: String,
     },
+    /// Only the detached signature is new: the first file of an upload under way, or a release signed again.
+    #[error("Release.gpg is new while the files that it comes with are those of the release before")]
+    SignatureAlone,
     /// A file breaks the format, or a rule of ours for it.
     #[error("{file}: {rule}")]
     Malformed {
@@ -121,7 +124,7 @@ impl ReleaseSet {
         let clear_signed = match &files.in_release {
             Some(bytes) => Some(
                 ClearSigned::parse(bytes)
-                    .map_err(|error| SetProblem::Malformed { file: "InRelease", rule: error.to_string() })?,
+                    .map_err(|error| SetProblem::Malformed { file: "InRelease", rule: with_causes(&error) })?,
             ),
             None => None,
         };
@@ -138,7 +141,8 @@ impl ReleaseSet {
             (None, Some(release)) => ("Release", release.as_slice()),
             (None, None) => return Err(SetProblem::Absent),
         };
-        let release = Release::parse(text).map_err(|error| SetProblem::Malformed { file, rule: error.to_string() })?;
+        let release =
+            Release::parse(text).map_err(|error| SetProblem::Malformed { file, rule: with_causes(&error) })?;
         Ok(Self { files, identity, release })
     }
 
@@ -156,6 +160,12 @@ impl ReleaseSet {
                 rule: "Release is new but Release.gpg is that of the release before".into(),
             });
         }
+        let signature_alone = live.release_gpg.is_some()
+            && *identity == (Identity { release_gpg: identity.release_gpg, ..*live })
+            && identity.release_gpg != live.release_gpg;
+        if signature_alone {
+            return Err(SetProblem::SignatureAlone);
+        }
         Ok(())
     }
 
@@ -163,4 +173,16 @@ impl ReleaseSet {
     pub fn commit_file(&self) -> ReleaseFile {
         if self.identity.in_release.is_some() { ReleaseFile::InRelease } else { ReleaseFile::Release }
     }
+}
+
+/// An error with all its causes, for a person: the rule alone often does not say what broke it.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
