@@ -39,7 +39,7 @@ pub const MASTER: &str = "archive-master";
 pub const REGION: &str = "eu-west-1.archive.example.com";
 
 /// Publish runs and batches that one [`World::settle`] may take: far above any test's need, so that a loop is found.
-const MAX_STEPS: usize = 10_000;
+const MAX_STEPS: usize = 300;
 
 /// The clock as the engine's port.
 struct EngineClock(ManualClock);
@@ -236,7 +236,7 @@ impl World {
                 }
             }
         }
-        panic!("the pipeline did not come to rest");
+        panic!("the pipeline did not come to rest: {:#?}", self.reports.iter().rev().take(3).collect::<Vec<_>>());
     }
 
     /// One sweep.
