@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use suitecast_archive::SuiteName;
-use suitecast_mirror::{SuiteState, SwapPlan, Waiting};
+use suitecast_mirror::{ReleaseTags, SuiteState, SwapPlan, Waiting};
 
 use crate::attempt::{self, Master};
 use crate::lease::Held;
@@ -170,13 +170,20 @@ fn report(run: &Run<'_>, answer: Answer) -> PublishReport {
 
 /// One look at the suite, from its state to an answer.
 async fn look_once(run: &Run<'_>, options: &mut Options, holder: &str) -> Result<Look, EngineError> {
-    let remembered = state_store::load(run.region.as_ref(), run.suite).await?;
+    let mut remembered = state_store::load(run.region.as_ref(), run.suite).await?;
     if !run.looks_only && remembered.state.is_held_by_another(holder, run.now()) {
         return lease::mark_woken(run, remembered, options).await;
     }
     let master = match quick_look(run, &remembered.state, options).await? {
         Quick::UpToDate(answer) => return Ok(Look::Answer(answer)),
         Quick::Changed(master) => master,
+        Quick::Tampered => {
+            // Whoever wrote there may have written elsewhere: nothing that was recorded is believed.
+            if let Some(live) = &mut remembered.state.live {
+                live.in_region = ReleaseTags::default();
+            }
+            None
+        }
     };
     if run.looks_only {
         return attempt::work(run, &mut Held { remembered, holder }, master, options).await;
@@ -194,6 +201,8 @@ enum Quick {
     UpToDate(Box<Answer>),
     /// Not as recorded. The master's release files as they were read, unless they are as recorded.
     Changed(Option<Master>),
+    /// The master is as recorded, and somebody else wrote to the Region's release files.
+    Tampered,
 }
 
 /// The cheap look, without a lease: five requests with the state. Anything but "as recorded, tag for tag" is left to the
@@ -214,7 +223,7 @@ async fn quick_look(run: &Run<'_>, state: &SuiteState, options: &Options) -> Res
     }
     let here = region_tags(run.region.as_ref(), run.suite).await.map_err(run.failed("looking at what is served"))?;
     if here != live.in_region {
-        return Ok(Quick::Changed(None));
+        return Ok(Quick::Tampered);
     }
     let mut answer = Answer::new(Outcome::UpToDate);
     answer.live_date = Some(live.date);
