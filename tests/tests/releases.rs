@@ -1,0 +1,333 @@
+//! Releases that wait, step back, vanish, change files in place or are damaged from outside.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use suitecast_archive::SuiteName;
+use suitecast_engine::publish::PublishRequest;
+use suitecast_engine::{Outcome, PublishReport, Settings};
+use suitecast_testing::archive_maker::{ArchiveMaker, Generation, PlainIndices};
+use suitecast_testing::strict::S3Operation;
+use suitecast_tests::edits::{sha256, with_changed_file};
+use suitecast_tests::watcher::Watcher;
+use suitecast_tests::world::{MASTER, REGION, World, default_settings};
+
+const SUITE: &str = "dists/bookworm";
+
+fn maker() -> ArchiveMaker {
+    ArchiveMaker::new(23)
+        .suite("bookworm")
+        .components(&["main"])
+        .architectures(&["amd64"])
+        .plain_packages(2)
+        .plain_indices(PlainIndices::Shipped)
+}
+
+fn request(suite: &str) -> PublishRequest {
+    PublishRequest::new(SuiteName::parse(suite).unwrap())
+}
+
+async fn serving(settings: Settings, generation: &Generation) -> World {
+    let mut world = World::new(settings);
+    world.upload_changes(generation);
+    world.settle().await;
+    assert!(world.serves(generation).await);
+    world
+}
+
+fn is_plain_package(key: &str) -> bool {
+    key.contains("/plain-") && key.ends_with(".deb")
+}
+
+fn greeting(generation: &Generation) -> String {
+    let is_greeting = |key: &&String| key.contains("hello-suitecast_") && key.ends_with("_amd64.deb");
+    generation.changed.iter().find(is_greeting).unwrap().clone()
+}
+
+async fn full(world: &mut World) -> PublishReport {
+    world.publish(PublishRequest { full: true, ..request(SUITE) }).await.unwrap()
+}
+
+#[tokio::test]
+async fn of_releases_that_wait_the_newest_complete_one_is_swapped() {
+    let generations = maker().history(4).unwrap();
+    let mut world = serving(default_settings(), &generations[0]).await;
+    let watcher = Watcher::over(&world, SUITE);
+    for generation in &generations[1..] {
+        let held = greeting(generation);
+        world.upload_keys(generation, generation.changed.iter().filter(|key| **key != held));
+        world.settle().await;
+        assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Waiting);
+    }
+    assert!(world.serves(&generations[0]).await);
+    // The third becomes whole while the fourth still waits, and the second with it: the third is the newer.
+    for generation in &generations[1..3] {
+        let held = greeting(generation);
+        world.upload(&held, generation.files[&held].clone());
+    }
+    world.settle().await;
+    world.sweep().await;
+    world.settle().await;
+    assert!(world.serves(&generations[2]).await, "{:#?}", world.reports.last());
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "the fourth still waits");
+    assert_eq!(report.missing[0].key, greeting(&generations[3]));
+    let held = greeting(&generations[3]);
+    world.upload(&held, generations[3].files[&held].clone());
+    world.settle().await;
+    assert!(world.serves(&generations[3]).await);
+    assert!(world.s3.keys(REGION, ".suitecast/candidates/").is_empty(), "what was kept of them is gone");
+    assert!(world.s3.keys(REGION, ".suitecast/waiting/").is_empty());
+    let sights = watcher.sights();
+    assert_eq!(sights.broken, Vec::<String>::new());
+    let served = sights.lives.iter().map(|live| live.date.unwrap()).collect::<Vec<_>>();
+    assert_eq!(served.len(), 3, "first, third, fourth: {served:?}");
+}
+
+#[tokio::test]
+async fn a_file_changed_in_place_is_refused_by_default() {
+    let maker = maker();
+    let generations = maker.history(2).unwrap();
+    let mut world = serving(default_settings(), &generations[0]).await;
+    let key = generations[0].pool_keys().find(|key| is_plain_package(key)).unwrap().to_owned();
+    let changed = with_changed_file(&maker, &generations[0], &key);
+    world.upload_keys(&changed, changed.files.keys());
+    world.settle().await;
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!(report.outcome, Outcome::Refused);
+    let reason = report.reason.unwrap();
+    for word in [key.as_str(), "changed in place", "new version", "AllowChangeInPlace"] {
+        assert!(reason.contains(word), "{word}: {reason}");
+    }
+    assert!(world.serves(&generations[0]).await);
+}
+
+#[tokio::test]
+async fn a_file_changed_in_place_is_overwritten_where_that_is_allowed_and_nobody_else_names_it() {
+    let maker = maker();
+    let first = maker.generation(1).unwrap();
+    let key = first.pool_keys().find(|key| is_plain_package(key)).unwrap().to_owned();
+    let changed = with_changed_file(&maker, &first, &key);
+    let allowing = Settings { allow_change_in_place: true, ..default_settings() };
+    let mut world = serving(allowing, &first).await;
+    let watcher = Watcher::over(&world, SUITE);
+    world.upload_keys(&changed, changed.files.keys());
+    world.settle().await;
+    assert!(world.serves(&changed).await, "{:#?}", world.reports.last());
+    assert_eq!(world.s3.peek(REGION, &key), Some(changed.files[&key].clone()));
+    // The window is from that overwrite to the commit, and holds nothing else.
+    let broken = watcher.sights().broken.clone();
+    assert!(
+        !broken.is_empty() && broken.iter().all(|broken| broken.contains(&format!(": {key} (named by"))),
+        "{broken:?}"
+    );
+    assert!(world.s3.keys(REGION, ".suitecast/staging/").is_empty());
+}
+
+#[tokio::test]
+async fn a_file_changed_in_place_is_refused_where_another_suite_names_the_old_bytes() {
+    let (maker, other_maker) = (maker(), maker().suite("trixie"));
+    let (first, other) = (maker.generation(1).unwrap(), other_maker.generation(1).unwrap());
+    let allowing = Settings { allow_change_in_place: true, ..default_settings() };
+    let mut world = serving(allowing, &first).await;
+    world.upload_changes(&other);
+    world.settle().await;
+    assert!(world.serves(&other).await);
+    let key = first.pool_keys().find(|key| is_plain_package(key)).unwrap().to_owned();
+    let changed = with_changed_file(&maker, &first, &key);
+    world.upload_keys(&changed, changed.files.keys());
+    world.settle().await;
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!(report.outcome, Outcome::Refused);
+    let reason = report.reason.unwrap();
+    assert!(reason.contains(&key) && reason.contains("another suite"), "{reason}");
+    assert!(world.serves(&first).await && world.serves(&other).await);
+}
+
+#[tokio::test]
+async fn bytes_that_no_release_ever_named_give_way() {
+    let maker = maker();
+    let generations = maker.history(2).unwrap();
+    let mut world = serving(default_settings(), &generations[0]).await;
+    let watcher = Watcher::over(&world, SUITE);
+    let key = greeting(&generations[1]);
+    world.upload(&key, "a botched upload, put right before any release named it");
+    world.settle().await;
+    world.upload_changes(&generations[1]);
+    world.settle().await;
+    assert!(world.serves(&generations[1]).await, "{:#?}", world.reports.last());
+    assert_eq!(watcher.sights().broken, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_suite_that_stepped_back_by_force_stays_there_until_it_is_released() {
+    let generations = maker().history(3).unwrap();
+    let mut world = serving(default_settings(), &generations[0]).await;
+    world.upload_changes(&generations[1]);
+    world.settle().await;
+    world.upload_keys(&generations[0], generations[0].files.keys());
+    world.settle().await;
+    let forced = PublishRequest { force: true, ..request(SUITE) };
+    assert_eq!(world.publish(forced.clone()).await.unwrap().outcome, Outcome::Swapped);
+    assert!(world.serves(&generations[0]).await);
+    // Newer releases do not move it, whoever wakes it.
+    world.upload_keys(&generations[2], generations[2].files.keys());
+    world.settle().await;
+    world.sweep().await;
+    world.settle().await;
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!(report.outcome, Outcome::Held);
+    assert!(report.reason.as_ref().unwrap().contains("replay with force"), "{:?}", report.reason);
+    assert!(world.serves(&generations[0]).await);
+    // Force again releases it, and then it moves by itself.
+    assert_eq!(world.publish(forced).await.unwrap().outcome, Outcome::Swapped);
+    assert!(world.serves(&generations[2]).await);
+    let fourth = maker().generation(4).unwrap();
+    world.upload_changes(&fourth);
+    world.settle().await;
+    assert!(world.serves(&fourth).await, "{:#?}", world.reports.last());
+}
+
+#[tokio::test]
+async fn a_withdrawn_suite_goes_on_being_served_and_comes_back() {
+    let generations = maker().history(2).unwrap();
+    let mut world = serving(default_settings(), &generations[0]).await;
+    for name in ["InRelease", "Release", "Release.gpg"] {
+        world.s3.uproot(MASTER, &generations[0].suite_key(name)).unwrap();
+    }
+    let sweep = world.sweep().await;
+    assert_eq!(sweep.woken.values().copied().collect::<Vec<_>>(), ["gone from the master"]);
+    world.settle().await;
+    let report = world.reports.last().unwrap();
+    assert_eq!(report.outcome, Outcome::Withdrawn);
+    assert!(report.reason.as_ref().unwrap().contains("gone from the master"));
+    assert!(world.serves(&generations[0]).await && world.view(SUITE).await.is_settled());
+    world.upload_keys(&generations[1], generations[1].files.keys());
+    world.settle().await;
+    assert!(world.serves(&generations[1]).await);
+    assert_eq!(world.publish_suite("dists/nothing-like-it").await.outcome, Outcome::Absent);
+}
+
+#[tokio::test]
+async fn a_full_check_repairs_what_was_damaged_from_outside() {
+    let generation = maker().generation(1).unwrap();
+    let mut world = serving(default_settings(), &generation).await;
+    let package = generation.pool_keys().find(|key| is_plain_package(key)).unwrap().to_owned();
+    let another = generation.pool_keys().find(|key| key.contains("/tiny-data")).unwrap().to_owned();
+    let by_hash = [("binary-amd64", "Packages.gz"), ("i18n", "Translation-en.xz")].map(|(directory, index)| {
+        let index = &generation.files[&generation.suite_key(&format!("main/{directory}/{index}"))];
+        generation.suite_key(&format!("main/{directory}/by-hash/SHA256/{}", sha256(index)))
+    });
+    let canonical = generation.suite_key("main/binary-amd64/Packages.xz");
+    world.s3.plant(REGION, &package, "damaged").unwrap();
+    world.s3.plant(REGION, &by_hash[0], "damaged").unwrap();
+    world.s3.plant(REGION, &canonical, "damaged").unwrap();
+    world.s3.uproot(REGION, &another).unwrap();
+    world.s3.uproot(REGION, &by_hash[1]).unwrap();
+    assert_eq!(world.view(SUITE).await.broken.len(), 4);
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::UpToDate, "a plain look goes by what it remembers");
+    full(&mut world).await;
+    assert!(world.view(SUITE).await.is_settled(), "{}", world.view(SUITE).await);
+    // The sweep asks for a full check once a day.
+    world.s3.uproot(REGION, &package).unwrap();
+    world.clock.advance(jiff::SignedDuration::from_hours(25));
+    world.sweep().await;
+    world.settle().await;
+    assert!(world.view(SUITE).await.is_settled(), "{}", world.view(SUITE).await);
+    assert!(world.sweep().await.woken.is_empty(), "once is enough");
+}
+
+#[tokio::test]
+async fn release_files_damaged_from_outside_are_put_right_by_the_next_look() {
+    let generation = maker().generation(1).unwrap();
+    for (name, damage) in [("InRelease", "damaged"), ("Release", "damaged"), ("Release.gpg", "")] {
+        let mut world = serving(default_settings(), &generation).await;
+        world.s3.plant(REGION, &generation.suite_key(name), damage).unwrap();
+        world.publish_suite(SUITE).await;
+        assert!(world.serves(&generation).await, "{name}");
+        let key = generation.suite_key(name);
+        assert_eq!(world.s3.peek(REGION, &key).as_ref(), Some(&generation.files[&key]), "{name}");
+    }
+    let mut world = serving(default_settings(), &generation).await;
+    world.s3.uproot(REGION, &generation.suite_key("InRelease")).unwrap();
+    world.publish_suite(SUITE).await;
+    assert!(world.serves(&generation).await);
+    // A state that is lost or unreadable costs time, and nothing else.
+    for damage in [None, Some("not JSON")] {
+        let mut world = serving(default_settings(), &generation).await;
+        let state = world.s3.keys(REGION, ".suitecast/state/").remove(0);
+        match damage {
+            None => world.s3.uproot(REGION, &state).unwrap(),
+            Some(text) => drop(world.s3.plant(REGION, &state, text).unwrap()),
+        }
+        let watcher = Watcher::over(&world, SUITE);
+        world.publish_suite(SUITE).await;
+        assert!(world.serves(&generation).await);
+        assert_eq!(watcher.sights().broken, Vec::<String>::new());
+        assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::UpToDate);
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_would_be_and_writes_nothing() {
+    let generations = maker().history(2).unwrap();
+    let start = serving(default_settings(), &generations[0]).await;
+    let dry = |full| PublishRequest { dry_run: true, full, ..request(SUITE) };
+    let complete = start.fork();
+    complete.upload_changes(&generations[1]);
+    let lacking = start.fork();
+    let held = greeting(&generations[1]);
+    lacking.upload_keys(&generations[1], generations[1].changed.iter().filter(|key| **key != held));
+    let mixed = start.fork();
+    let release = generations[1].suite_key("InRelease");
+    mixed.upload(&release, generations[1].files[&release].clone());
+    let withdrawn = start.fork();
+    for key in withdrawn.s3.keys(MASTER, "dists/") {
+        withdrawn.s3.uproot(MASTER, &key).unwrap();
+    }
+    let worlds = [
+        ("complete", complete, Outcome::Swapped),
+        ("lacking", lacking, Outcome::Waiting),
+        ("mixed", mixed, Outcome::Waiting),
+        ("withdrawn", withdrawn, Outcome::Withdrawn),
+        ("unchanged", start.fork(), Outcome::UpToDate),
+        ("empty", World::default(), Outcome::Absent),
+    ];
+    for (name, mut world, outcome) in worlds {
+        let before: Vec<_> = world.s3.keys(REGION, "").iter().map(|key| world.s3.peek_etag(REGION, key)).collect();
+        world.s3.forget_requests();
+        let report = world.publish(dry(false)).await.unwrap();
+        assert_eq!((report.outcome, report.dry_run), (outcome, true), "{name}: {report:#?}");
+        if name == "complete" {
+            assert!(report.would_copy.unwrap() > 0, "{report:#?}");
+        }
+        if name == "lacking" {
+            assert_eq!((report.missing_count, &report.missing[0].key), (1, &held));
+        }
+        world.publish(dry(true)).await.unwrap();
+        let writes = world.s3.requests().into_iter().filter(|request| request.operation.is_write());
+        assert_eq!(writes.collect::<Vec<_>>(), [], "{name}");
+        let after: Vec<_> = world.s3.keys(REGION, "").iter().map(|key| world.s3.peek_etag(REGION, key)).collect();
+        assert_eq!(before, after, "{name}");
+        assert_eq!(world.queue.take(), [], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_unchanged_suite_is_looked_at_and_left_alone() {
+    let generation = maker().generation(1).unwrap();
+    let mut world = serving(default_settings(), &generation).await;
+    for _ in 0..3 {
+        world.s3.forget_requests();
+        let report = world.publish_suite(SUITE).await;
+        assert_eq!(report.outcome, Outcome::UpToDate);
+        let counts = world.s3.count(|_| true);
+        assert!(counts.requests <= 5, "{counts:?}");
+        assert_eq!(counts.of_operation(S3Operation::PutObject), 0);
+    }
+    // The same files uploaded once more change nothing that clients see.
+    let watcher = Watcher::over(&world, SUITE);
+    world.upload_changes(&generation);
+    world.settle().await;
+    assert!(world.serves(&generation).await && world.sweep().await.woken.is_empty());
+    assert_eq!(watcher.sights().broken, Vec::<String>::new());
+}
