@@ -79,9 +79,9 @@ def _published(event):
     if "outcome" not in fields or fields.get("dry_run"):
         return None
     outcome, suite = fields["outcome"], fields["suite"]
-    if outcome == "Swapped":
+    if outcome == "swapped":
         cost = f"{fields['objects_copied']} copied, {fields['requests']} requests, {fields['duration_ms']} ms"
         return f"publish: {suite} swapped, {cost}"
-    if outcome in ("Waiting", "Refused", "Withdrawn", "Older", "Held"):
-        return f"publish: {suite} {outcome.lower()}: {fields['reason']}"
+    if outcome in ("waiting", "refused", "withdrawn", "older", "held"):
+        return f"publish: {suite} {outcome}: {fields['reason']}"
     return None
