@@ -1,5 +1,6 @@
 """The template, as it is packaged, makes a master and three Regions that are wired to one another."""
 
+import json
 import unittest
 
 from cloud import LocalCloud, deploy
@@ -13,6 +14,32 @@ class TheTemplateDeploys(unittest.TestCase):
         cls.cloud = LocalCloud().__enter__()
         cls.addClassCleanup(cls.cloud.stop)
         cls.deployed = deploy(cls.cloud)
+
+    def kinds(self, region, stack):
+        pages = self.cloud.client("cloudformation", region).get_paginator("list_stack_resources").paginate(StackName=stack)
+        return {resource["ResourceType"] for page in pages for resource in page["StackResourceSummaries"]}
+
+    def test_the_master_holds_its_bucket_and_topic_and_nothing_that_runs(self):
+        self.assertEqual(
+            self.kinds(self.deployed.master_region, "suitecast-master"),
+            {"AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"},
+        )
+
+    def test_a_region_sweeps_on_a_schedule_and_alarms(self):
+        for region in self.deployed.regions:
+            kinds = self.kinds(region, "suitecast-region")
+            self.assertIn("AWS::Scheduler::Schedule", kinds)
+            self.assertNotIn("AWS::SNS::Topic", kinds)
+            schedule = self.cloud.client("scheduler", region)
+            (summary,) = schedule.list_schedules()["Schedules"]
+            found = schedule.get_schedule(Name=summary["Name"])
+            self.assertEqual(found["ScheduleExpression"], "rate(15 minutes)")
+            self.assertEqual(json.loads(found["Target"]["Input"]), {"sweep": True})
+            alarms = self.cloud.client("cloudwatch", region).describe_alarms()["MetricAlarms"]
+            self.assertEqual(
+                sorted(alarm["MetricName"] for alarm in alarms),
+                ["ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesVisible", "SuiteWaitingSeconds"],
+            )
 
     def test_a_replaced_upload_stays_readable(self):
         s3 = self.cloud.client("s3")
