@@ -93,6 +93,11 @@ pub(crate) async fn finish(
     options: &mut Options,
     answer: Answer,
 ) -> Result<Look, EngineError> {
+    let is_done = matches!(answer.outcome, Outcome::Swapped | Outcome::UpToDate) && answer.waiting.is_none();
+    if is_done {
+        // Asked for once is done once: whoever came meanwhile gets a look like any other.
+        options.are_met();
+    }
     if !run.looks_only && lease::let_go(run, held, options).await? {
         let news = (answer.outcome == Outcome::Swapped).then(|| Box::new(answer));
         return Ok(Look::Again(news));
@@ -107,6 +112,8 @@ async fn settle(run: &Run<'_>, held: &mut Held<'_>, in_master: &ReleaseTags) -> 
         live.in_master = in_master.clone();
     }
     let waited = state.waiting.take();
+    state.filling = None;
+    state.progress.clear();
     let dropped = std::mem::take(&mut state.candidates);
     if run.looks_only {
         return Ok(());
@@ -123,8 +130,7 @@ async fn observe(run: &Run<'_>, held: &mut Held<'_>) -> Result<Seeing, EngineErr
     let tag_here = live.tag.as_ref().map(|(file, etag)| (*file, etag.as_str().to_owned()));
     let mut tags = None;
     if let Some(intent) = held.state().intent.clone()
-        && intent.identity.commit_digest() == here
-        && here.is_some()
+        && intent.is_committed_by(here)
     {
         // The commit took place; only its record is missing. Everything before it was finished.
         let in_region = region_tags(run.region.as_ref(), run.suite).await.map_err(&doing)?;

@@ -261,6 +261,7 @@ async fn carry_out(
         date: target.set.release.date,
         scope: run.settings.scope.fingerprint(),
         in_master: target.in_master.clone(),
+        over: seeing.live.set.as_ref().and_then(|set| set.identity.commit_digest()),
         hold: target.hold,
         begun_at: began,
     };

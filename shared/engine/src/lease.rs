@@ -32,14 +32,16 @@ pub(crate) fn token(now: Timestamp) -> String {
     format!("{:x}-{:016x}", now.as_nanosecond(), RandomState::new().hash_one(now.as_nanosecond()))
 }
 
-/// Takes the suite, unless somebody changed its state since it was read. The lease ends a little after the slice.
+/// Takes the suite, unless somebody changed its state since it was read. The lease ends a little after the slice, and
+/// says what this run owes to others, in case it dies.
 pub(crate) async fn take<'a>(
     run: &Run<'_>,
     mut remembered: Remembered,
     holder: &'a str,
+    options: &Options,
 ) -> Result<Option<Held<'a>>, EngineError> {
     let expires_at = run.deadline + LEASE_BEYOND_SLICE;
-    remembered.state.lease = Some(Lease { holder: holder.to_owned(), expires_at });
+    remembered.state.lease = Some(Lease { holder: holder.to_owned(), expires_at, owed: options.owed() });
     remembered.state.woken = Woken::default();
     match state_store::store(run.region.as_ref(), &remembered.state, remembered.etag.as_ref()).await? {
         Swapped::Stored(etag) => {
@@ -107,11 +109,31 @@ pub(crate) async fn let_go(run: &Run<'_>, held: &mut Held<'_>, options: &mut Opt
     Err(contended(run, "letting go of it"))
 }
 
+/// Lets go after a failure. Whoever came meanwhile was told that this run would look again; it will not, so what they
+/// asked for stays in the state for the next one.
+pub(crate) async fn give_up(run: &Run<'_>, held: &mut Held<'_>) -> Result<(), EngineError> {
+    for _ in 0..MAX_STATE_ATTEMPTS {
+        let mut free = held.remembered.state.clone();
+        free.woken = free.owed();
+        free.lease = None;
+        let etag = held.remembered.etag.as_ref();
+        if let Swapped::Stored(_) = state_store::store(run.region.as_ref(), &free, etag).await? {
+            return Ok(());
+        }
+        let now = state_store::load(run.region.as_ref(), run.suite).await?;
+        if !held.is_still_ours(&now.state) {
+            return Ok(());
+        }
+        held.remembered.state.woken = now.state.woken;
+        held.remembered.etag = now.etag;
+    }
+    Err(contended(run, "letting go of it"))
+}
+
 /// Takes what others asked for meanwhile out of the state; whether there was anything.
 fn take_over(state: &mut SuiteState, options: &mut Options) -> bool {
     let woken = std::mem::take(&mut state.woken);
-    options.force |= woken.force;
-    options.full |= woken.full;
+    options.take_over(woken);
     woken.again
 }
 

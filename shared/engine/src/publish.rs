@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 use suitecast_archive::SuiteName;
-use suitecast_mirror::{ReleaseTags, SuiteState, SwapPlan, Waiting};
+use suitecast_mirror::{ReleaseTags, SuiteState, SwapPlan, Waiting, Woken};
 
 use crate::attempt::{self, Master};
 use crate::lease::Held;
@@ -52,7 +52,7 @@ impl From<Wake> for PublishRequest {
 /// that was under way is recorded in the suite's intent and the next run completes it.
 pub async fn run(ports: &Ports, settings: &Settings, request: &PublishRequest) -> Result<PublishReport, EngineError> {
     let run = Run::new(ports, settings, &request.suite, request.dry_run)?;
-    let mut options = Options { force: request.force, full: request.full, hops: request.hops };
+    let mut options = Options { force: request.force, full: request.full, hops: request.hops, answers_others: false };
     let holder = lease::token(run.started);
     let mut swapped = None;
     for _ in 0..MAX_LOOKS {
@@ -98,6 +98,28 @@ pub(crate) struct Options {
     pub(crate) force: bool,
     pub(crate) full: bool,
     pub(crate) hops: u32,
+    /// Whether some of it was asked by others, who were told that a run is at work and will not come again.
+    pub(crate) answers_others: bool,
+}
+
+impl Options {
+    /// Does what others asked for as well.
+    pub(crate) fn take_over(&mut self, woken: Woken) {
+        self.force |= woken.force;
+        self.full |= woken.full;
+        self.answers_others |= woken.again;
+    }
+
+    /// What the next run has to take over if this one dies. What only its own caller asked for, that one asks again.
+    pub(crate) fn owed(self) -> Woken {
+        if self.answers_others { Woken { again: true, force: self.force, full: self.full } } else { Woken::default() }
+    }
+
+    /// What was asked for is done: what comes next is a look like any other.
+    pub(crate) fn are_met(&mut self) {
+        self.force = false;
+        self.full = false;
+    }
 }
 
 /// What one look came to.
@@ -174,6 +196,8 @@ async fn look_once(run: &Run<'_>, options: &mut Options, holder: &str) -> Result
     if !run.looks_only && remembered.state.is_held_by_another(holder, run.now()) {
         return lease::mark_woken(run, remembered, options).await;
     }
+    // Left by a run that died.
+    options.take_over(remembered.state.owed());
     let master = match quick_look(run, &remembered.state, options).await? {
         Quick::UpToDate(answer) => return Ok(Look::Answer(answer)),
         Quick::Changed(master) => master,
@@ -188,11 +212,11 @@ async fn look_once(run: &Run<'_>, options: &mut Options, holder: &str) -> Result
     if run.looks_only {
         return attempt::work(run, &mut Held { remembered, holder }, master, options).await;
     }
-    let Some(mut held) = lease::take(run, remembered, holder).await? else { return Ok(Look::Again(None)) };
+    let Some(mut held) = lease::take(run, remembered, holder, options).await? else { return Ok(Look::Again(None)) };
     let look = attempt::work(run, &mut held, master, options).await;
     if look.is_err() {
         // The lease would run out by itself; letting go now brings the retry forward. It failed already, and says why.
-        let _ = lease::let_go(run, &mut held, options).await;
+        let _ = lease::give_up(run, &mut held).await;
     }
     look
 }
@@ -217,7 +241,11 @@ async fn quick_look(run: &Run<'_>, state: &SuiteState, options: &Options) -> Res
         (MasterLook::Unchanged, None) => return Ok(Quick::Changed(None)),
         (MasterLook::Unchanged, Some(live)) => live,
     };
-    let settled = state.intent.is_none() && state.waiting.is_none() && state.unsettled.is_none();
+    let settled = state.intent.is_none()
+        && state.waiting.is_none()
+        && state.unsettled.is_none()
+        && state.filling.is_none()
+        && !state.owed().again;
     if options.full || !settled || live.scope != run.settings.scope.fingerprint() {
         return Ok(Quick::Changed(None));
     }

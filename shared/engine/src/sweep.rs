@@ -124,6 +124,7 @@ fn differing(
             Some(state) if state.intent.is_some() => "a swap was begun and not finished",
             Some(state) if state.waiting.is_some() || state.unsettled.is_some() => "waiting",
             Some(state) if state.filling.is_some() => "not filled yet",
+            Some(state) if state.owed().again => "a run died that others counted on",
             Some(SuiteState { live: None, .. }) => "nothing is served yet",
             Some(SuiteState { live: Some(live), .. }) if live.in_master != *tags => "the master's release changed",
             Some(SuiteState { live: Some(live), .. }) if live.scope != scope => "the scope changed",

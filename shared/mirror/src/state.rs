@@ -30,6 +30,10 @@ pub struct Lease {
     pub holder: String,
     /// From when on anybody may take it.
     pub expires_at: Timestamp,
+    /// What others asked of this run before it took the suite: they were told that it is busy and will not come again,
+    /// so whoever finds the lease run out answers them.
+    #[serde(default)]
+    pub owed: Woken,
 }
 
 /// A wake-up that found the suite leased; the holder looks again before it lets go.
@@ -71,6 +75,10 @@ pub struct Intent {
     pub scope: String,
     /// Tags of its files in the master.
     pub in_master: ReleaseTags,
+    /// The digest of the commit file that clients saw when the swap began. Where it is the intent's own, the commit changes
+    /// nothing, and seeing it says nothing of how far the swap has come.
+    #[serde(default)]
+    pub over: Option<Digest>,
     /// Hold the suite at this release once it is live.
     #[serde(default)]
     pub hold: bool,
@@ -218,6 +226,21 @@ pub struct SuiteState {
     pub history: Vec<Served>,
 }
 
+impl Intent {
+    /// Whether clients seeing this commit file proves that the swap came to its end.
+    pub fn is_committed_by(&self, here: Option<Digest>) -> bool {
+        here.is_some() && self.identity.commit_digest() == here && self.over != here
+    }
+}
+
+impl Woken {
+    /// What both ask for.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { again: self.again || other.again, force: self.force || other.force, full: self.full || other.full }
+    }
+}
+
 impl Progress {
     /// Whether this is the same work, however far it has come.
     pub fn is_same_work(&self, other: &Self) -> bool {
@@ -248,6 +271,11 @@ impl SuiteState {
     /// Whether another run than `holder` may write to the suite now.
     pub fn is_held_by_another(&self, holder: &str, now: Timestamp) -> bool {
         self.lease.as_ref().is_some_and(|lease| lease.holder != holder && lease.expires_at > now)
+    }
+
+    /// What was asked for by those who were told that another run is at work, and was not answered yet.
+    pub fn owed(&self) -> Woken {
+        self.lease.as_ref().map_or(self.woken, |lease| lease.owed.and(self.woken))
     }
 
     /// What was verified of this work before.
