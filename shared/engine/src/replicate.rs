@@ -141,18 +141,16 @@ impl Batch<'_> {
         if self.settings.scope.is_everything() {
             return true;
         }
-        // `dists/bookworm/main/binary-amd64/by-hash/SHA256/…` stands for any index of `main/binary-amd64/`.
+        // `dists/bookworm/main/binary-amd64/by-hash/SHA256/…` stands for any index of `main/binary-amd64/`. Where the suite
+        // ends and the component begins is not known here, and need not be: of a component's name the end counts.
         let Some((directory, _)) = path.as_str().split_once("/by-hash/") else { return false };
-        let mut parts = directory.split('/').skip(1);
-        while parts.next().is_some() {
-            let rest = parts.clone().collect::<Vec<_>>().join("/");
-            let Ok(index) = ArchivePath::parse(&format!("{rest}/Packages")) else { continue };
-            if !rest.is_empty() && self.settings.scope.admits_index(&index) {
-                return true;
-            }
+        let below_dists = directory.split_once('/').map_or(directory, |(_, rest)| rest);
+        let index = ArchivePath::parse(&format!("{below_dists}/Packages"));
+        let admitted = index.is_ok_and(|index| self.settings.scope.admits_index(&index));
+        if !admitted {
+            tracing::trace!(key = upload.key, "by-hash file out of scope");
         }
-        tracing::trace!(key = upload.key, "by-hash file out of scope");
-        false
+        admitted
     }
 
     /// Copies, if nothing is there yet. With a digest that the name promises, the copy's own is compared with it.
