@@ -185,6 +185,7 @@ async fn fill_named_files(
             files: &files,
             verified: verified.get(&group.stem).map_or(0, |earlier| known_run(earlier, &files)),
             mutable: group.kind == IndexKind::ChecksumList,
+            is_update: filling.previous.is_some(),
             survey_only: !missing.is_empty(),
         };
         let checked = pool::check(run, &batch).await?;

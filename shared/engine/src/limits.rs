@@ -27,6 +27,10 @@ pub const MAX_STATE_BYTES: usize = 16 << 20;
 /// Files to check from which on listings are cheaper than looking at each key: a page of a listing tells of a thousand.
 pub const LISTING_THRESHOLD: usize = 400;
 
+/// Files of an update looked at before listings are made: where all of these are here, so are most of the others. More
+/// would hardly tell more, and each is a request in every run that waits.
+pub const PROBES: usize = 16;
+
 /// Pages a listing may take beyond what the wanted files would fill twice over, per directory: a pool shared with many
 /// other suites and architectures is listed only while that tells more than looking at each key would.
 pub const SPARE_PAGES: usize = 2;

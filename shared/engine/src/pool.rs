@@ -9,7 +9,7 @@ use suitecast_store::{ETag, Listed, StoreError, WriteCondition};
 use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::conflict::{self, Resolution};
-use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, SPARE_PAGES};
+use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, PROBES, SPARE_PAGES};
 use crate::listing::list;
 use crate::objects::{Brought, Content, Destination, Place, Presence, bring, look, offered};
 use crate::run::Run;
@@ -24,6 +24,9 @@ pub(crate) struct Batch<'a> {
     pub(crate) verified: usize,
     /// Whether these files change in place by their nature (installer images named by a `SHA256SUMS`).
     pub(crate) mutable: bool,
+    /// Whether they are what an update added: likely brought by their events already, and few beside what else their
+    /// directories hold.
+    pub(crate) is_update: bool,
     /// Only find out what the master lacks: something else of the release is missing already.
     pub(crate) survey_only: bool,
 }
@@ -43,11 +46,13 @@ pub(crate) struct Checked {
     pub(crate) would_copy: u64,
 }
 
-/// What listings told of a file.
+/// What is known of a file before it is checked.
 #[derive(Debug, Clone)]
 enum Hint {
     /// Nothing: it has to be looked at.
     Unknown,
+    /// It was looked at and is here.
+    Verified,
     /// There is an object here.
     Here,
     /// There is none here, and this in the master.
@@ -70,12 +75,74 @@ fn content_of(file: &NamedFile) -> Content {
 pub(crate) async fn check(run: &Run<'_>, batch: &Batch<'_>) -> Result<Checked, EngineError> {
     let mut checked = Checked { verified: batch.verified, ..Checked::default() };
     let todo = batch.files.get(batch.verified..).unwrap_or_default();
-    let hints = if todo.len() >= LISTING_THRESHOLD {
-        survey(run, todo).await.map_err(run.failed("listing what the pool holds"))?
-    } else {
-        vec![Hint::Unknown; todo.len()]
-    };
-    for (file, hint) in todo.iter().zip(&hints) {
+    let are_many = todo.len() >= LISTING_THRESHOLD;
+    let probed = if are_many && batch.is_update { probe(run, todo).await? } else { Probed::default() };
+    let is_surveyed = are_many && (batch.survey_only || !probed.all_here);
+    let mut hints = vec![Hint::Unknown; todo.len()];
+    if is_surveyed {
+        hints = survey_missing(run, batch, todo, &mut checked).await?;
+    }
+    for position in probed.verified {
+        if let Some(hint) = hints.get_mut(position) {
+            *hint = Hint::Verified;
+        }
+    }
+    if batch.survey_only || !checked.missing.is_empty() {
+        return Ok(checked);
+    }
+    for (number, (files, hints)) in todo.chunks(CHUNK).zip(hints.chunks(CHUNK)).enumerate() {
+        // One chunk is always checked: a run that came late must still bring the work forward.
+        if number > 0 && run.is_over() {
+            break;
+        }
+        check_chunk(run, batch, files, hints, &mut checked).await?;
+        if are_many && !is_surveyed && !checked.missing.is_empty() {
+            let rest = todo.get((number + 1) * CHUNK..).unwrap_or_default();
+            survey_missing(run, batch, rest, &mut checked).await?;
+        }
+        if !checked.missing.is_empty() || checked.refused.is_some() {
+            break;
+        }
+        checked.verified += files.len();
+    }
+    Ok(checked)
+}
+
+/// What a few looks told.
+#[derive(Default)]
+struct Probed {
+    /// The positions of files that are here and verified.
+    verified: Vec<usize>,
+    /// Whether that is so of every file that was looked at.
+    all_here: bool,
+}
+
+/// Looks at a few files of an update, evenly spread. Where events did their work all of them are here, and listings of
+/// directories that are shared with everything else would tell nothing that looking at each file, which comes next,
+/// does not.
+async fn probe(run: &Run<'_>, files: &[NamedFile]) -> Result<Probed, EngineError> {
+    let positions = (0..PROBES).map(|number| number * files.len() / PROBES);
+    let looks = try_map(positions, run.concurrency(), async |position: usize| {
+        let Some(file) = files.get(position) else { return Ok(None) };
+        let presence = look(run.region.as_ref(), &key_of(run, file), &content_of(file)).await?;
+        Ok((presence == Presence::Verified).then_some(position))
+    })
+    .await
+    .map_err(run.failed("looking at a few pool objects"))?;
+    let verified: Vec<usize> = looks.into_iter().flatten().collect();
+    Ok(Probed { all_here: verified.len() == PROBES, verified })
+}
+
+/// Lists what the pool holds, adds to `checked` what the master lacks, and gives what the listings tell of each file. If
+/// something is missing, files whose events were lost are brought meanwhile.
+async fn survey_missing(
+    run: &Run<'_>,
+    batch: &Batch<'_>,
+    files: &[NamedFile],
+    checked: &mut Checked,
+) -> Result<Vec<Hint>, EngineError> {
+    let hints = survey(run, files).await.map_err(run.failed("listing what the pool holds"))?;
+    for (file, hint) in files.iter().zip(&hints) {
         let key = key_of(run, file);
         match hint {
             Hint::Nowhere => {
@@ -89,24 +156,13 @@ pub(crate) async fn check(run: &Run<'_>, batch: &Batch<'_>) -> Result<Checked, E
                 let seen = SeenKey { key, tag: Some(listed.etag.as_str().to_owned()) };
                 checked.missing.add(batch.named_by, vec![seen], reason);
             }
-            Hint::Unknown | Hint::Here | Hint::InMaster(_) => {}
+            Hint::Unknown | Hint::Verified | Hint::Here | Hint::InMaster(_) => {}
         }
     }
     if batch.survey_only || !checked.missing.is_empty() {
-        copy_what_lost_its_event(run, todo, &hints).await?;
-        return Ok(checked);
+        copy_what_lost_its_event(run, files, &hints).await?;
     }
-    for (files, hints) in todo.chunks(CHUNK).zip(hints.chunks(CHUNK)) {
-        if run.is_over() {
-            break;
-        }
-        check_chunk(run, batch, files, hints, &mut checked).await?;
-        if !checked.missing.is_empty() || checked.refused.is_some() {
-            break;
-        }
-        checked.verified += files.len();
-    }
-    Ok(checked)
+    Ok(hints)
 }
 
 /// Lists the directories that hold the wanted files, here and in the master, as far as that is cheaper than looking.
@@ -233,6 +289,7 @@ async fn check_chunk(
 
 async fn check_file(run: &Run<'_>, file: &NamedFile, hint: &Hint) -> Result<Outcome, StoreError> {
     let listed = match hint {
+        Hint::Verified => return Ok(Outcome::Verified),
         Hint::InMaster(listed) => Some(listed.clone()),
         _ => match look(run.region.as_ref(), &key_of(run, file), &content_of(file)).await? {
             Presence::Verified => return Ok(Outcome::Verified),
