@@ -82,6 +82,10 @@ contract: ## The storage contract against any S3 server: S3_ENDPOINT=http://… 
 	@test -n "$(S3_ENDPOINT)" || { echo "contract: say which server, as S3_ENDPOINT=http://127.0.0.1:9000"; exit 2; }
 	cargo run --quiet --locked --package suitecast-tests --bin contract -- --endpoint $(S3_ENDPOINT) $(if $(ENGINE),--engine $(ENGINE))
 
+.PHONY: bench
+bench: ## Requests and memory at the size of Debian's main, against their budgets
+	cargo run --release --quiet --locked --package suitecast-tests --bin budgets
+
 ##@ Running it
 
 STACK ?= suitecast-region

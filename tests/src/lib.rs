@@ -1,6 +1,7 @@
 //! What the tests of the whole share: a Region in memory, and servers started and stopped.
 
 pub mod buckets;
+pub mod budgets;
 pub mod edits;
 pub mod servers;
 pub mod watcher;
