@@ -122,6 +122,11 @@ impl Store for MeteredStore {
         self.inner.list(request).await
     }
 
+    async fn versions(&self, key: &str, most: usize) -> Result<Vec<ObjectInfo>, StoreError> {
+        self.count();
+        self.inner.versions(key, most).await
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.may_write(Operation::Delete, key)?;
         self.count();

@@ -15,6 +15,8 @@ pub enum Operation {
     Copy,
     /// `ListObjectsV2`
     List,
+    /// `ListObjectVersions`, of one key
+    Versions,
     /// `DeleteObject`
     Delete,
 }
@@ -27,6 +29,7 @@ impl std::fmt::Display for Operation {
             Self::Put => "put",
             Self::Copy => "copy",
             Self::List => "list",
+            Self::Versions => "list versions of",
             Self::Delete => "delete",
         })
     }

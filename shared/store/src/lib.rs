@@ -1,6 +1,6 @@
 //! The storage port: what Suitecast asks of an object store, in its own words, and the S3 adapter behind it.
 //!
-//! The port is narrow on purpose (six verbs over one bucket) so that the strict in-memory S3 of the tests, the
+//! The port is narrow on purpose (seven verbs over one bucket) so that the strict in-memory S3 of the tests, the
 //! fault-injecting wrapper and the real adapter can be held to one contract. No SDK type crosses it.
 //!
 //! Every key is atomic with read-after-write; nothing is atomic across keys. All of Suitecast's safety rests on the

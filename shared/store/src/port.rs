@@ -234,6 +234,11 @@ pub trait Store: Send + Sync {
     /// Lists a page of keys. Order is the store's own and is never compared with another store's.
     async fn list(&self, request: ListRequest) -> Result<ListPage, StoreError>;
 
+    /// The versions of exactly this key, the newest first, at most `most` of them: what was deleted later too, but not
+    /// the deletions themselves, though they may count towards `most`. A bucket without versions answers the one object
+    /// there is, or none. Digests are not told ([`ObjectInfo::sha256`] is `None`).
+    async fn versions(&self, key: &str, most: usize) -> Result<Vec<ObjectInfo>, StoreError>;
+
     /// Removes a key; removing an absent one succeeds.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
 }

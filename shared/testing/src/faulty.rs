@@ -271,6 +271,11 @@ impl Store for FaultyStore {
         self.inner.list(request).await
     }
 
+    async fn versions(&self, key: &str, most: usize) -> Result<Vec<ObjectInfo>, StoreError> {
+        self.alive(Operation::Versions, key)?;
+        self.inner.versions(key, most).await
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.effect(Operation::Delete, key, self.inner.delete(key)).await
     }

@@ -227,6 +227,38 @@ impl Store for S3Bucket {
         Ok(page)
     }
 
+    async fn versions(&self, key: &str, most: usize) -> Result<Vec<ObjectInfo>, StoreError> {
+        let subject = self.subject(Operation::Versions, key);
+        // The key itself comes before the longer ones that begin like it, so it has the page to itself as far as it goes.
+        let output = self
+            .client
+            .list_object_versions()
+            .bucket(&self.name)
+            .prefix(key)
+            .max_keys(i32::try_from(most).unwrap_or(i32::MAX))
+            .encoding_type(EncodingType::Url)
+            .send()
+            .await
+            .map_err(|error| subject.failed(error))?;
+        let encoding = output.encoding_type();
+        let mut versions = Vec::new();
+        for version in output.versions() {
+            if version.key().and_then(|listed| decoded(listed, encoding)).as_deref() != Some(key) {
+                continue;
+            }
+            let (etag, size) = tag_and_size(&subject, version.e_tag(), version.size())?;
+            versions.push(ObjectInfo {
+                etag,
+                size,
+                sha256: None,
+                version: version.version_id().map(|id| VersionId(id.to_owned())),
+                last_modified: timestamp(version.last_modified()),
+            });
+        }
+        versions.truncate(most);
+        Ok(versions)
+    }
+
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         let subject = self.subject(Operation::Delete, key);
         match self.client.delete_object().bucket(&self.name).key(key).send().await {

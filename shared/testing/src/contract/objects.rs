@@ -1,7 +1,7 @@
 //! Reading, writing, deleting, versions.
 
 use suitecast_archive::{Digest, DigestAlgorithm};
-use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, VersionId, WriteCondition};
+use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, ObjectInfo, VersionId, WriteCondition};
 
 use super::{
     Bench, Broken, Promise,
@@ -48,6 +48,21 @@ pub(super) const PROMISES: &[Promise] = &[
         name: "older versions of the master stay readable",
         why: "an index is found in the versions of its canonical key when the next release has replaced it",
         check: |bench| Box::pin(versions(bench)),
+    },
+    Promise {
+        name: "the versions of a key are listed, the newest first",
+        why: "an index whose name the next release has taken over is found behind it",
+        check: |bench| Box::pin(listed_versions(bench)),
+    },
+    Promise {
+        name: "of a deleted key the versions are listed still",
+        why: "an index may have been cleared away before a Region has it",
+        check: |bench| Box::pin(versions_of_a_deleted_key(bench)),
+    },
+    Promise {
+        name: "a bucket without versions lists what there is as the one version",
+        why: "a master that keeps none is asked like any other",
+        check: |bench| Box::pin(no_versions(bench)),
     },
     Promise {
         name: "a key is its characters, whatever they are",
@@ -148,6 +163,58 @@ async fn versions(bench: Bench) -> Result<(), Broken> {
         ensure(found.as_deref() == Some(content), format!("version {version:?} holds {found:?}, not {content:?}"))?;
     }
     Ok(())
+}
+
+/// Three versions of `key` between keys that begin or end like it; gives the versions, the newest first.
+async fn three_versions(bench: &Bench) -> Result<Vec<ObjectInfo>, Broken> {
+    bench.upload("ke", "shorter").await?;
+    let mut uploaded = Vec::new();
+    for content in ["1", "two", "three"] {
+        bench.upload("key", content).await?;
+        bench.upload("key.xz", content).await?;
+        uploaded.push(ObjectInfo { sha256: None, last_modified: None, ..bench.info(&bench.master, "key").await? });
+    }
+    uploaded.reverse();
+    Ok(uploaded)
+}
+
+async fn listed(bench: &Bench, name: &str, most: usize) -> Result<Vec<ObjectInfo>, Broken> {
+    let versions = bench.master.versions(&bench.key(name), most).await?;
+    ensure(versions.iter().all(|version| version.last_modified.is_some()), "a version has no time")?;
+    Ok(versions.into_iter().map(|version| ObjectInfo { last_modified: None, ..version }).collect())
+}
+
+async fn listed_versions(bench: Bench) -> Result<(), Broken> {
+    let uploaded = three_versions(&bench).await?;
+    for most in [10, 3, 2, 1] {
+        let found = listed(&bench, "key", most).await?;
+        let wanted = &uploaded[..most.min(3)];
+        ensure(found == wanted, format!("asked for {most}: {found:?}, not {wanted:?}"))?;
+    }
+    ensure(listed(&bench, "k", 10).await?.is_empty(), "a key that was never written has versions")?;
+    for name in AWKWARD_NAMES {
+        bench.upload(name, name).await?;
+        let found = listed(&bench, name, 10).await?.len();
+        ensure(found == 1, format!("{name}: {found} versions, not 1"))?;
+    }
+    Ok(())
+}
+
+async fn versions_of_a_deleted_key(bench: Bench) -> Result<(), Broken> {
+    let uploaded = three_versions(&bench).await?;
+    bench.master.delete(&bench.key("key")).await?;
+    let found = listed(&bench, "key", 10).await?;
+    ensure(found == uploaded, format!("{found:?}, not {uploaded:?}"))
+}
+
+async fn no_versions(bench: Bench) -> Result<(), Broken> {
+    let key = bench.key("key");
+    ensure(bench.region.versions(&key, 10).await?.is_empty(), "a key that was never written has versions")?;
+    bench.write("key", "one").await?;
+    let etag = bench.write("key", "other").await?;
+    let found = bench.region.versions(&key, 10).await?;
+    let is_it = matches!(found.as_slice(), [only] if only.etag == etag && only.size == 5);
+    ensure(is_it, format!("{found:?}, not the one with {etag:?}"))
 }
 
 async fn awkward_keys(bench: Bench) -> Result<(), Broken> {

@@ -25,7 +25,7 @@ use super::convert::{
 };
 use crate::strict::{
     BucketSettings, Caller, CopyInput, Failure, Found, ListingInput, PutInput, ReadInput, StoredHeaders, StrictS3,
-    UploadedPart,
+    UploadedPart, VersionsInput,
 };
 
 /// Bytes of one piece of an answer's body.
@@ -287,21 +287,45 @@ impl S3 for Face {
         req: S3Request<ListObjectVersionsInput>,
     ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
         let caller = caller(req.region.as_ref());
-        let encode = req.input.encoding_type.as_ref().is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
-        let all = self.0.versions(&caller, &req.input.bucket).map_err(|failure| refused(&failure))?;
+        let input = req.input;
+        if input.key_marker.is_some() || input.version_id_marker.is_some() || input.delimiter.is_some() {
+            return Err(s3_error!(NotImplemented, "versions are listed a page at a time, by prefix alone"));
+        }
+        let encode = input.encoding_type.as_ref().is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
+        let wanted = VersionsInput {
+            prefix: input.prefix.clone().unwrap_or_default(),
+            max_keys: input.max_keys.and_then(|keys| usize::try_from(keys).ok()),
+        };
+        let page = self.0.versions(&caller, &input.bucket, &wanted).map_err(|failure| refused(&failure))?;
         let (mut versions, mut delete_markers) = (Vec::new(), Vec::new());
-        for (key, id, is_marker) in all {
-            let (key, version_id) = (Some(listed(&key, encode)), Some(id));
-            if is_marker {
-                delete_markers.push(DeleteMarkerEntry { key, version_id, ..DeleteMarkerEntry::default() });
-            } else {
-                versions.push(ObjectVersion { key, version_id, ..ObjectVersion::default() });
+        for entry in page.entries {
+            let (key, version_id) = (Some(listed(&entry.key, encode)), Some(entry.version));
+            let (is_latest, last_modified) = (Some(entry.is_latest), Some(timestamp(entry.last_modified)));
+            match entry.object {
+                Some((tag, size)) => versions.push(ObjectVersion {
+                    key,
+                    version_id,
+                    is_latest,
+                    last_modified,
+                    e_tag: Some(etag(&tag)),
+                    size: i64::try_from(size).ok(),
+                    ..ObjectVersion::default()
+                }),
+                None => delete_markers.push(DeleteMarkerEntry {
+                    key,
+                    version_id,
+                    is_latest,
+                    last_modified,
+                    ..DeleteMarkerEntry::default()
+                }),
             }
         }
         Ok(S3Response::new(ListObjectVersionsOutput {
-            name: Some(req.input.bucket),
-            encoding_type: req.input.encoding_type,
-            is_truncated: Some(false),
+            name: Some(input.bucket),
+            prefix: input.prefix.map(|prefix| listed(&prefix, encode)),
+            max_keys: input.max_keys,
+            encoding_type: input.encoding_type,
+            is_truncated: Some(page.is_truncated),
             versions: Some(versions),
             delete_markers: Some(delete_markers),
             ..ListObjectVersionsOutput::default()
@@ -409,8 +433,8 @@ impl S3 for Face {
     async fn delete_bucket(&self, req: S3Request<DeleteBucketInput>) -> S3Result<S3Response<DeleteBucketOutput>> {
         let caller = caller(req.region.as_ref());
         self.settings(&caller, &req.input.bucket)?;
-        let versions = self.0.versions(&caller, &req.input.bucket).map_err(|failure| refused(&failure))?;
-        if !versions.is_empty() {
+        let versions = self.0.versions(&caller, &req.input.bucket, &VersionsInput::default());
+        if !versions.map_err(|failure| refused(&failure))?.entries.is_empty() {
             return Err(s3_error!(BucketNotEmpty));
         }
         self.0.remove_bucket(&req.input.bucket);

@@ -22,6 +22,7 @@ mod port;
 mod requests;
 mod s3;
 mod trouble;
+mod versions;
 mod world;
 
 pub use bucket::{Access, BucketSettings};
@@ -35,6 +36,7 @@ pub use port::StrictBucket;
 pub use requests::{Caller, CopyInput, CopyOrigin, Found, Limits, PutInput, ReadInput, Written};
 pub use s3::StrictS3;
 pub use trouble::{Trouble, TroubleRule};
+pub use versions::{VersionEntry, VersionListing, VersionsInput};
 
 #[cfg(test)]
 mod tests;

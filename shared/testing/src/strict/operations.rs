@@ -108,22 +108,4 @@ impl StrictS3 {
             world.remove(bucket, key, version, time)
         })
     }
-
-    /// `ListObjectVersions`: every key with its versions, newest first; `true` marks delete markers.
-    ///
-    /// # Errors
-    /// As S3 documents.
-    pub fn versions(&self, caller: &Caller, bucket: &str) -> Result<Vec<(String, String, bool)>, Failure> {
-        self.serve((S3Operation::ListObjectVersions, bucket, ""), |world, _, _, _| {
-            world.authorise(caller, bucket, "", Right::List)?;
-            let mut all = Vec::new();
-            for (key, versions) in &world.bucket(bucket)?.keys {
-                for version in versions.iter().rev() {
-                    let id = version.id.clone().unwrap_or_else(|| "null".to_owned());
-                    all.push((key.clone(), id, version.object.is_none()));
-                }
-            }
-            Ok(all)
-        })
-    }
 }

@@ -17,6 +17,7 @@ use super::{
     object::{Checksum, StoredHeaders},
     requests::{Caller, CopyInput, CopyOrigin, Found, PutInput, ReadInput},
     s3::StrictS3,
+    versions::VersionsInput,
 };
 
 /// Bytes of one piece of a body: small, so that readers meet boundaries everywhere.
@@ -233,6 +234,25 @@ impl Store for StrictBucket {
             last_modified: Some(entry.last_modified),
         });
         Ok(ListPage { objects: objects.collect(), prefixes: page.prefixes, next: page.next })
+    }
+
+    async fn versions(&self, key: &str, most: usize) -> Result<Vec<ObjectInfo>, StoreError> {
+        tokio::task::yield_now().await;
+        let input = VersionsInput { prefix: key.to_owned(), max_keys: Some(most) };
+        let page = self.s3.versions(&self.caller, &self.name, &input);
+        let page = page.map_err(|failure| self.error(Operation::Versions, key, &failure))?;
+        let of_this_key = page.entries.into_iter().filter(|entry| entry.key == key);
+        let versions = of_this_key.filter_map(|entry| {
+            let (etag, size) = entry.object?;
+            Some(ObjectInfo {
+                etag: ETag::new(&etag),
+                size,
+                sha256: None,
+                version: Some(VersionId(entry.version)),
+                last_modified: Some(entry.last_modified),
+            })
+        });
+        Ok(versions.collect())
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
