@@ -42,7 +42,7 @@ test-rust: $(CLOUD)/.installed ## The crates' tests, contract suites included
 	cargo test --workspace --locked
 
 .PHONY: test-cloud
-test-cloud: build-functions build-archive-maker ## The pipeline on the local cloud, with the real functions, and the demo
+test-cloud: build-functions build-tests ## The pipeline on the local cloud, with the real functions, and the demo
 	$(CLOUD_PYTHON) -m cloud.run_tests
 
 .PHONY: check
@@ -100,9 +100,15 @@ build-functions: tools-cloud ## The functions' zips in target/lambda; PROFILE=re
 	    --target $(TARGET_$(FUNCTION_ARCHITECTURE)) --compiler $(COMPILER_$(FUNCTION_ARCHITECTURE)) \
 	    --package suitecast-replicate --package suitecast-publish
 
+# The same program either way. By itself it is built sooner; together with the tests its dependencies are not built again,
+# since cargo gives them the features that the whole workspace asks for.
 .PHONY: build-archive-maker
 build-archive-maker:
 	cargo build --locked --package suitecast-tests --bin make-archive
+
+.PHONY: build-tests
+build-tests:
+	cargo test --workspace --locked --no-run --quiet
 
 ##@ Tools
 
