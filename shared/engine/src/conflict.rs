@@ -6,7 +6,7 @@
 //! key where the new ones were verified first.
 
 use suitecast_archive::{ArchivePath, Digest, ReleaseFile, SuiteName, by_hash_path, index_groups};
-use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey};
+use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey, SuiteState};
 use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, WriteCondition};
 
 use crate::EngineError;
@@ -14,8 +14,10 @@ use crate::index_files::{read, stage, staging_key, unstage};
 use crate::listing::list_all;
 use crate::objects::{Brought, Content, Place};
 use crate::private_keys::STATES;
+use crate::release_io::look_at_live;
 use crate::run::Run;
 use crate::state_store::collect;
+use crate::suites;
 
 /// How a clear-signed release begins.
 const CLEAR_SIGNED: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
@@ -116,20 +118,50 @@ pub(crate) async fn resolve(run: &Run<'_>, occupied: &Occupied) -> Result<Resolu
 async fn who_names(run: &Run<'_>, key: &str, content: &Content) -> Result<Named, EngineError> {
     let listing = list_all(run.region.as_ref(), STATES, false).await.map_err(run.failed("listing the suites here"))?;
     let mut named = Named::Nowhere;
+    let mut without_state = suites::find(run.region.as_ref(), run.settings)
+        .await
+        .map_err(run.failed("looking for the suites here"))?
+        .suites;
     for listed in &listing.objects {
-        let Some(state) = read_state(run, &listed.key).await? else { continue };
+        let Some(bytes) = read_bytes(run, &listed.key, crate::limits::MAX_STATE_BYTES).await? else { continue };
+        let Ok(state) = serde_json::from_slice::<SuiteState>(&bytes) else {
+            tracing::warn!(key = listed.key, "a state that cannot be read may protect anything");
+            return Ok(Named::InAnother);
+        };
         let whose = if state.suite == *run.suite { Named::InThisSuite } else { Named::InAnother };
-        if whose <= named {
-            continue;
+        if whose > named && suite_names(run, &state, key, content).await? {
+            named = whose;
         }
-        for commit_digest in state.protected(run.now()).collect::<Vec<_>>() {
-            if release_names(run, &state.suite, &commit_digest, key, content).await? {
-                named = named.max(whose);
-                break;
-            }
+        without_state.remove(&state.suite);
+    }
+    for suite in without_state.into_keys().map(SuiteState::new) {
+        if suite_names(run, &suite, key, content).await? {
+            return Ok(Named::InAnother);
         }
     }
     Ok(named)
+}
+
+/// Whether a release of one suite names the key with other content: one that was served within the grace period, or the
+/// one that clients see, whatever is recorded (a state that got lost begins with no history).
+async fn suite_names(run: &Run<'_>, state: &SuiteState, key: &str, content: &Content) -> Result<bool, EngineError> {
+    let suite = &state.suite;
+    let mut digests: Vec<Digest> = state.protected(run.now()).collect();
+    let live = look_at_live(run.region.as_ref(), suite).await.map_err(run.failed("reading what other suites serve"))?;
+    if let Some(set) = live.set
+        && set.identity.commit_digest().is_none_or(|digest| !digests.contains(&digest))
+        && set_names(run, suite, &set, key, content).await?
+    {
+        return Ok(true);
+    }
+    digests.sort_unstable();
+    digests.dedup();
+    for commit_digest in digests {
+        if release_names(run, suite, &commit_digest, key, content).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn read_bytes(run: &Run<'_>, key: &str, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
@@ -145,11 +177,6 @@ async fn read_bytes(run: &Run<'_>, key: &str, limit: usize) -> Result<Option<Vec
     }
 }
 
-async fn read_state(run: &Run<'_>, key: &str) -> Result<Option<suitecast_mirror::SuiteState>, EngineError> {
-    let bytes = read_bytes(run, key, crate::limits::MAX_STATE_BYTES).await?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
-}
-
 /// Whether one release of one suite names the key with other content. What cannot be read counts as naming it: a doubt
 /// keeps the bytes.
 async fn release_names(
@@ -159,10 +186,6 @@ async fn release_names(
     key: &str,
     content: &Content,
 ) -> Result<bool, EngineError> {
-    let Some(archive) = run.settings.archives.archive_of(suite) else { return Ok(false) };
-    let Some(path) = key.strip_prefix(archive.prefix.as_str()).and_then(|path| ArchivePath::parse(path).ok()) else {
-        return Ok(false);
-    };
     // Both names lie in one directory, so the digest alone is the key, whichever file committed the release.
     let pinned = suite.key(&by_hash_path(&ReleaseFile::InRelease.path(), commit_digest));
     let Some(bytes) = read_bytes(run, &pinned, suitecast_archive::MAX_RELEASE_BYTES).await? else {
@@ -177,6 +200,21 @@ async fn release_names(
     let Ok(set) = ReleaseSet::read(files, None) else {
         tracing::warn!(suite = %suite, key = pinned, "a protected release cannot be read");
         return Ok(true);
+    };
+    set_names(run, suite, &set, key, content).await
+}
+
+/// Whether an index of this release names the key with other content.
+async fn set_names(
+    run: &Run<'_>,
+    suite: &SuiteName,
+    set: &ReleaseSet,
+    key: &str,
+    content: &Content,
+) -> Result<bool, EngineError> {
+    let Some(archive) = run.settings.archives.archive_of(suite) else { return Ok(false) };
+    let Some(path) = key.strip_prefix(archive.prefix.as_str()).and_then(|path| ArchivePath::parse(path).ok()) else {
+        return Ok(false);
     };
     let other_run = Run { suite, archive, ..run.view() };
     for group in index_groups(&set.release, &run.settings.scope) {
