@@ -43,6 +43,7 @@ pub(crate) async fn work(
         served: seeing.served,
         hold: state.hold,
         unsettled: state.unsettled.as_ref(),
+        candidates: &state.candidates,
         force: options.force,
         full: options.full,
     });
@@ -155,7 +156,10 @@ async fn observe(run: &Run<'_>, held: &mut Held<'_>) -> Result<Seeing, EngineErr
         (Some(recorded), _, _) => Some(ServedRelease {
             identity: recorded.identity,
             date: recorded.date,
-            vouched: recorded.scope == scope && recorded.in_region == tags && state.intent.is_none(),
+            vouched: recorded.scope == scope
+                && recorded.in_region == tags
+                && state.intent.is_none()
+                && !recorded.is_damaged,
         }),
         (None, Some(set), _) => Some(ServedRelease { identity: set.identity, date: set.release.date, vouched: false }),
         // Damaged from outside: what was served last still counts for the Date rule.

@@ -58,12 +58,19 @@ pub(crate) async fn publish(
             return look_again(run, held, options).await;
         }
         Tried::Refused(rule) => {
+            note_audit(run, held, *options);
             let mut answer = Answer::new(Outcome::Refused).because(rule);
             (answer.live_date, answer.master_date) = (live_date, master_date);
             return finish(run, held, options, answer).await;
         }
         Tried::Missing(missing) => missing,
     };
+    note_audit(run, held, *options);
+    if let Some(live) = &mut held.state().live
+        && live.identity == newest.set.identity
+    {
+        live.is_damaged = true;
+    }
     let mut answer = Answer::new(Outcome::Waiting)
         .because(format!("{} object(s) that the release names are not in the master yet", missing.count()));
     (answer.live_date, answer.master_date) = (live_date, master_date);
@@ -90,6 +97,14 @@ pub(crate) async fn publish(
             Ok(Look::Again((answer.outcome == Outcome::Swapped).then_some(answer)))
         }
         (look, _) => Ok(look),
+    }
+}
+
+/// Notes that everything was looked at, whatever came of it: a suite that cannot be mended must not keep the audit from the
+/// others.
+fn note_audit(run: &Run<'_>, held: &mut Held<'_>, options: Options) {
+    if options.full {
+        held.state().audited_at = Some(run.now());
     }
 }
 
@@ -325,6 +340,7 @@ pub(crate) fn commit_to_state(run: &Run<'_>, held: &mut Held<'_>, intent: Intent
         scope: intent.scope,
         in_master: intent.in_master,
         in_region,
+        is_damaged: false,
         swapped_at: now,
     });
     state.hold = intent.hold.then_some(intent.identity);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::limits::{MAX_DATE_AHEAD, MIXED_SET_PATIENCE};
 use crate::release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem};
-use crate::state::Unsettled;
+use crate::state::{Candidate, Unsettled};
 
 /// The release that clients see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Observation<'a> {
     pub hold: Option<Identity>,
     /// A set that did not fit together when it was last looked at.
     pub unsettled: Option<&'a Unsettled>,
+    /// Releases that waited and still may be completed.
+    pub candidates: &'a [Candidate],
     /// Accept an older release, or go on from a hold.
     pub force: bool,
     /// Check everything.
@@ -98,6 +100,9 @@ pub fn decide(observation: &Observation<'_>) -> Decision {
         Err(SetProblem::Mixed { rule }) => return unsettled(observation, &rule),
         Err(problem @ SetProblem::SignatureAlone) => return unsettled(observation, &problem.to_string()),
     };
+    if let Some(rule) = half_replaced(observation, &set.identity) {
+        return unsettled(observation, rule);
+    }
     let date = set.release.date;
     if date.duration_since(observation.now) > MAX_DATE_AHEAD {
         return Decision::Refused {
@@ -132,6 +137,28 @@ pub fn decide(observation: &Observation<'_>) -> Decision {
         },
         _ => Decision::Publish { set: Box::new(set), hold: false },
     }
+}
+
+/// Whether the set is one that waits with only some of its files replaced: seen in the master between the uploads of two
+/// files, and never served, so that comparing with the live release does not tell.
+fn half_replaced(observation: &Observation<'_>, identity: &Identity) -> Option<&'static str> {
+    if observation.candidates.iter().any(|candidate| candidate.identity == *identity) {
+        return None;
+    }
+    for candidate in observation.candidates.iter().map(|candidate| candidate.identity) {
+        if candidate.release_gpg.is_none() || identity.release_gpg.is_none() {
+            continue;
+        }
+        let has_its_signature = identity.release_gpg == candidate.release_gpg;
+        if has_its_signature && identity.release != candidate.release {
+            return Some("Release is new but Release.gpg is that of a release that waits");
+        }
+        let has_its_text = (identity.in_release, identity.release) == (candidate.in_release, candidate.release);
+        if has_its_text && !has_stood(observation) {
+            return Some("Release.gpg is new while the files that it comes with are those of a release that waits");
+        }
+    }
+    None
 }
 
 /// Since when the master's release files stand as they do, as far as is remembered.

@@ -60,6 +60,9 @@ pub struct Live {
     pub in_master: ReleaseTags,
     /// Tags of its files in the Region.
     pub in_region: ReleaseTags,
+    /// Whether it lost something since, so that nothing vouches for it until it is whole again.
+    #[serde(default)]
+    pub is_damaged: bool,
     /// When it was swapped in.
     pub swapped_at: Timestamp,
 }

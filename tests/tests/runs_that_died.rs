@@ -1,0 +1,229 @@
+//! What a run that died, or that could not go on, leaves behind for the next: nothing asked for is forgotten, and nothing
+//! is vouched for that was not finished.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::sync::{Arc, Mutex};
+
+use jiff::SignedDuration;
+use suitecast_archive::{Scope, Strictness, SuiteName};
+use suitecast_engine::Outcome;
+use suitecast_engine::publish::{self, PublishRequest};
+use suitecast_store::{GetCondition, GetRequest, Got, Store};
+use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices, Signing};
+use suitecast_testing::{Aftermath, Moment};
+use suitecast_tests::edits::with_changed_file;
+use suitecast_tests::watcher::Watcher;
+use suitecast_tests::world::{MASTER, REGION, World, default_settings};
+
+const SUITE: &str = "dists/bookworm";
+
+/// Longer than any lease: a slice and what it is outlived by.
+const PAST_THE_LEASE: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a sweep leaves a suite before it audits it.
+const A_DAY: SignedDuration = SignedDuration::from_hours(25);
+
+fn maker() -> ArchiveMaker {
+    ArchiveMaker::new(3).suite("bookworm").components(&["main"]).architectures(&["amd64"]).plain_packages(1)
+}
+
+fn look() -> PublishRequest {
+    PublishRequest::new(SuiteName::parse(SUITE).unwrap())
+}
+
+async fn serving(generation: &Generation) -> World {
+    serving_under(generation, World::default()).await
+}
+
+async fn serving_under(generation: &Generation, mut world: World) -> World {
+    world.upload_changes(generation);
+    world.settle().await;
+    assert!(world.serves(generation).await, "{:#?}", world.reports.last());
+    world
+}
+
+/// Starts a publish run and kills it at its write `step`, while a request is told that it is busy.
+async fn killed_while_busy(world: &mut World, step: u64, visitor: PublishRequest) {
+    let mut gate = world.faults.hold(world.faults.effects() + step);
+    let (ports, settings) = (world.ports.clone(), world.settings.clone());
+    let request = look();
+    let mut run = Box::pin(publish::run(&ports, &settings, &request));
+    tokio::select! {
+        biased;
+        () = gate.reached() => {}
+        _ = &mut run => panic!("write {step} was never reached"),
+    }
+    let told = world.publish(visitor).await.unwrap();
+    assert_eq!(told.outcome, Outcome::Busy);
+    drop(run);
+    drop(gate);
+}
+
+#[tokio::test]
+async fn a_forced_step_back_asked_for_while_a_run_dies_is_taken_by_the_next() {
+    let generations = maker().history(2).unwrap();
+    let mut world = serving(&generations[0]).await;
+    world.upload_changes(&generations[1]);
+    world.settle().await;
+    assert!(world.serves(&generations[1]).await);
+    // The operator goes back to the first generation; an event's run (which finds it older) dies with the suite.
+    for name in ["InRelease", "Release", "Release.gpg"] {
+        let key = generations[0].suite_key(name);
+        world.upload(&key, generations[0].files[&key].clone());
+    }
+    world.uploads();
+    killed_while_busy(&mut world, 1, PublishRequest { force: true, ..look() }).await;
+    world.clock.advance(PAST_THE_LEASE);
+    world.sweep().await;
+    world.settle().await;
+    assert!(world.serves(&generations[0]).await, "{:#?}", world.reports.last());
+}
+
+#[tokio::test]
+async fn a_force_is_used_once() {
+    let generations = maker().history(3).unwrap();
+    let mut world = serving(&generations[0]).await;
+    world.upload_changes(&generations[1]);
+    world.settle().await;
+    for name in ["InRelease", "Release", "Release.gpg"] {
+        let key = generations[0].suite_key(name);
+        world.upload(&key, generations[0].files[&key].clone());
+    }
+    world.uploads();
+    // The step back is under way when the next generation is uploaded: the suite is held all the same.
+    let mut gate = world.faults.hold(world.faults.effects() + 3);
+    let (ports, settings) = (world.ports.clone(), world.settings.clone());
+    let request = PublishRequest { force: true, ..look() };
+    let mut run = Box::pin(publish::run(&ports, &settings, &request));
+    tokio::select! {
+        biased;
+        () = gate.reached() => {}
+        _ = &mut run => panic!("never reached"),
+    }
+    world.upload_changes(&generations[2]);
+    world.settle().await;
+    gate.open();
+    run.await.unwrap();
+    world.settle().await;
+    assert!(world.serves(&generations[0]).await, "{:#?}", world.reports.last());
+}
+
+#[tokio::test]
+async fn a_wider_scope_is_not_vouched_for_before_its_swap_is_finished() {
+    let generation =
+        ArchiveMaker::new(3).suite("bookworm").plain_packages(1).by_hash(ByHash::None).generation(1).unwrap();
+    let mut settings = default_settings();
+    settings.scope = Scope {
+        components: None,
+        architectures: Some(vec!["amd64".into(), "source".into()]),
+        strictness: Strictness::Strict,
+    };
+    let mut start = World::new(settings);
+    start.upload_changes(&generation);
+    start.settle().await;
+    start.settings.scope = Scope::everything();
+    let mut whole = start.fork();
+    whole.sweep().await;
+    whole.settle().await;
+    assert!(whole.view(SUITE).await.is_settled(), "{}", whole.view(SUITE).await);
+    for step in 0..whole.faults.effects() {
+        let mut world = start.fork();
+        world.faults.fail(step, Moment::Before, Aftermath::Crash);
+        let _ = world.publish(look()).await;
+        world.faults.repair();
+        world.clock.advance(PAST_THE_LEASE);
+        world.sweep().await;
+        world.settle().await;
+        let view = world.view(SUITE).await;
+        assert!(view.is_settled(), "crash at write {step}: {view}");
+    }
+}
+
+#[tokio::test]
+async fn a_signature_of_the_release_that_waits_is_none_of_the_next() {
+    let generations = maker().signing(Signing::OnlyDetached).history(3).unwrap();
+    let mut world = serving(&generations[0]).await;
+    // The second generation waits for a package.
+    let held = generations[1].changed.iter().find(|key| key.ends_with("amd64.deb")).unwrap().clone();
+    world.upload_keys(&generations[1], generations[1].changed.iter().filter(|key| **key != held));
+    world.settle().await;
+    assert!(world.serves(&generations[0]).await);
+    // Of the third, everything is there but its signature.
+    let signature = generations[2].suite_key("Release.gpg");
+    let changes = generations[2].changes_since(&generations[0]).changed;
+    world.upload_keys(&generations[2], changes.iter().filter(|key| **key != signature));
+    world.settle().await;
+    assert!(world.serves(&generations[0]).await, "a Release was served with the signature of another");
+    world.upload(&signature, generations[2].files[&signature].clone());
+    world.settle().await;
+    assert!(world.serves(&generations[2]).await, "{:#?}", world.reports.last());
+}
+
+#[tokio::test]
+async fn bytes_that_a_live_release_names_stay_though_its_state_is_lost() {
+    let maker = maker().plain_indices(PlainIndices::Shipped);
+    let generations = maker.history(2).unwrap();
+    let mut world = serving(&generations[0]).await;
+    let changed = generations[0].pool_keys().find(|key| key.contains("tiny-data") && key.ends_with(".deb")).unwrap();
+    let second = with_changed_file(&maker, &generations[1], changed);
+    let region = world.s3.bucket(REGION);
+    let page = region
+        .list(suitecast_store::ListRequest { prefix: ".suitecast/state/".into(), ..Default::default() })
+        .await
+        .unwrap();
+    for state in page.objects {
+        region.delete(&state.key).await.unwrap();
+    }
+    let watcher = Watcher::over(&world, SUITE);
+    world.upload_keys(&second, &second.changes_since(&generations[0]).changed);
+    world.settle().await;
+    assert_eq!(watcher.sights().broken, Vec::<String>::new());
+    assert!(world.serves(&generations[0]).await, "{:#?}", world.reports.last());
+}
+
+async fn bytes_of(world: &World, bucket: &str, key: &str) -> bytes::Bytes {
+    use futures::TryStreamExt;
+    let request = GetRequest { key: key.to_owned(), version: None, condition: GetCondition::Always };
+    let Got::Object { body, .. } = world.s3.bucket(bucket).get(request).await.unwrap() else { panic!("{key}") };
+    body.try_collect::<Vec<_>>().await.unwrap().concat().into()
+}
+
+#[tokio::test]
+async fn a_signature_damaged_from_outside_is_repaired_by_the_next_look() {
+    let generation = maker().generation(1).unwrap();
+    let mut world = serving(&generation).await;
+    let key = generation.suite_key("Release.gpg");
+    world.s3.plant(REGION, &key, "no signature at all").unwrap();
+    world.publish(look()).await.unwrap();
+    world.settle().await;
+    assert_eq!(bytes_of(&world, REGION, &key).await, generation.files[&key]);
+}
+
+#[tokio::test]
+async fn one_suite_that_cannot_be_audited_does_not_keep_the_others_from_it() {
+    let of = |suite: &str| ArchiveMaker::new(3).suite(suite).plain_packages(1).architectures(&["amd64"]);
+    let suites = ["bookworm", "trixie", "sid"];
+    let mut world = World::default();
+    for suite in suites {
+        world.upload_changes(&of(suite).generation(1).unwrap());
+    }
+    world.settle().await;
+    // One suite's pool file is gone, here and in the master.
+    let lost = of("bookworm").generation(1).unwrap().pool_keys().find(|key| key.ends_with(".deb")).unwrap().to_owned();
+    world.s3.bucket(REGION).delete(&lost).await.unwrap();
+    world.s3.bucket(MASTER).delete(&lost).await.unwrap();
+    world.clock.advance(A_DAY);
+    let audited = Arc::new(Mutex::new(Vec::new()));
+    for _ in 0..3 {
+        let report = world.sweep().await;
+        audited.lock().unwrap().extend(report.woken.into_keys());
+        world.settle().await;
+        world.clock.advance(SignedDuration::from_mins(15));
+    }
+    let audited = audited.lock().unwrap();
+    for suite in suites {
+        let suite = SuiteName::parse(&format!("dists/{suite}")).unwrap();
+        assert!(audited.contains(&suite), "{suite} was never looked at: {audited:?}");
+    }
+}
