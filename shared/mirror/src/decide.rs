@@ -186,3 +186,6 @@ fn unsettled(observation: &Observation<'_>, rule: &str) -> Decision {
     }
     Decision::Unsettled { unsettled: Unsettled { identity, since }, rule: rule.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

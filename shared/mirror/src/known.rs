@@ -59,3 +59,50 @@ fn fingerprint(file: &NamedFile) -> [u8; 16] {
     }
     short
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use suitecast_archive::{ArchivePath, Digests};
+
+    use super::*;
+
+    fn file(path: &str, size: Option<u64>, content: &str) -> NamedFile {
+        NamedFile { path: ArchivePath::parse(path).unwrap(), size, digests: Digests::of(content.as_bytes()) }
+    }
+
+    #[test]
+    fn a_file_is_known_by_path_size_and_digest_together() {
+        let mut known = KnownFiles::default();
+        assert!(known.is_empty());
+        known.insert(&file("pool/a", Some(1), "x"));
+        known.insert(&file("pool/a", Some(1), "x"));
+        assert_eq!(known.len(), 1);
+        assert!(known.contains(&file("pool/a", Some(1), "x")));
+        for other in [file("pool/b", Some(1), "x"), file("pool/a", Some(2), "x"), file("pool/a", None, "x")] {
+            assert!(!known.contains(&other), "{other:?}");
+        }
+        assert!(!known.contains(&file("pool/a", Some(1), "y")));
+    }
+
+    #[test]
+    fn one_set_takes_over_another() {
+        let mut known = KnownFiles::default();
+        known.insert(&file("pool/a", Some(1), "x"));
+        let mut more = KnownFiles::default();
+        more.insert(&file("pool/b", Some(1), "x"));
+        known.append(more);
+        assert!(known.len() == 2 && known.contains(&file("pool/b", Some(1), "x")));
+    }
+
+    #[test]
+    fn a_run_is_known_by_its_files_in_their_order() {
+        let [one, two] = [file("pool/a", Some(1), "x"), file("pool/b", Some(1), "x")];
+        let run = run_digest(&[one.clone(), two.clone()]);
+        assert_eq!(run, run_digest(&[one.clone(), two.clone()]));
+        for other in [vec![two.clone(), one.clone()], vec![one], vec![two]] {
+            assert_ne!(run, run_digest(&other));
+        }
+    }
+}

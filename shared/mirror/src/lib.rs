@@ -10,6 +10,8 @@ pub mod limits;
 mod missing;
 mod plan;
 mod release_set;
+#[cfg(test)]
+mod samples;
 mod state;
 
 pub use decide::{Decision, Observation, ServedRelease, decide};

@@ -78,3 +78,76 @@ impl MissingObjects {
         self.last.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn absent(key: &str) -> Vec<SeenKey> {
+        vec![SeenKey { key: key.to_owned(), tag: None }]
+    }
+
+    fn collected(keys: &[String]) -> MissingObjects {
+        let mut missing = MissingObjects::default();
+        for key in keys {
+            missing.add("Packages", absent(key), MissingReason::Absent);
+        }
+        missing
+    }
+
+    fn awaited(missing: &MissingObjects) -> &str {
+        &missing.awaited().unwrap().keys[0].key
+    }
+
+    #[test]
+    fn nothing_missing_waits_for_nothing() {
+        let missing = MissingObjects::default();
+        assert!(missing.is_empty() && missing.awaited().is_none() && missing.first().is_empty());
+    }
+
+    #[test]
+    fn any_of_its_names_may_bring_an_object_and_the_first_one_names_it() {
+        let mut missing = MissingObjects::default();
+        let names = [absent("dists/s/b"), absent("dists/s/by-hash/1")].concat();
+        missing.add("dists/s", names.clone(), MissingReason::Absent);
+        missing.add("dists/s", absent("dists/s/a"), MissingReason::Absent);
+        assert_eq!(missing.awaited(), Some(&Awaited { keys: names }));
+        assert_eq!(
+            missing.first().iter().map(|missing| missing.key.as_str()).collect::<Vec<_>>(),
+            ["dists/s/b", "dists/s/a"]
+        );
+    }
+
+    #[test]
+    fn the_record_is_bounded_and_the_count_is_not() {
+        let keys: Vec<String> = (0..MAX_MISSING_RECORDED * 3).map(|number| format!("pool/{number:04}")).collect();
+        let missing = collected(&keys);
+        assert_eq!((missing.count(), missing.first().len()), (keys.len(), MAX_MISSING_RECORDED));
+        assert_eq!(awaited(&missing), keys.last().unwrap());
+        let mut twice = missing.clone();
+        twice.append(missing);
+        assert_eq!((twice.count(), twice.first().len()), (keys.len() * 2, MAX_MISSING_RECORDED));
+    }
+
+    proptest! {
+        /// However the missing objects are come upon, the one waited for is the greatest of all.
+        #[test]
+        fn the_last_in_key_order_is_waited_for(
+            keys in prop::collection::btree_set("[a-z]{1,6}", 1..40), cut in 0_usize..40, order in any::<prop::sample::Index>(),
+        ) {
+            let greatest = keys.last().unwrap().clone();
+            let mut keys: Vec<String> = keys.into_iter().collect();
+            let turn = order.index(keys.len());
+            keys.rotate_left(turn);
+            let (one, other) = keys.split_at(cut.min(keys.len()));
+            let mut missing = collected(one);
+            missing.append(collected(other));
+            prop_assert_eq!(awaited(&missing), greatest);
+            prop_assert_eq!(missing.count(), keys.len());
+        }
+    }
+}

@@ -323,3 +323,6 @@ impl SuiteState {
             .map(|served| served.commit_digest)
     }
 }
+
+#[cfg(test)]
+mod tests;

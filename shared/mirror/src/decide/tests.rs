@@ -1,0 +1,219 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::samples::{detached, files, of_day, set};
+
+fn noon(day: u8) -> Timestamp {
+    format!("2026-11-{day:02}T12:00:00Z").parse().unwrap()
+}
+
+/// What is seen at noon of the 20th of a Region that serves nothing.
+fn observation(master: &ReleaseFiles) -> Observation<'_> {
+    Observation {
+        now: noon(20),
+        master,
+        served: None,
+        hold: None,
+        unsettled: None,
+        candidates: &[],
+        force: false,
+        full: false,
+    }
+}
+
+fn serving(files: &ReleaseFiles) -> ServedRelease {
+    let set = set(files.clone());
+    ServedRelease { identity: set.identity, date: set.release.date, vouched: true }
+}
+
+fn published(decision: &Decision) -> Option<(Identity, bool)> {
+    match decision {
+        Decision::Publish { set, hold } => Some((set.identity, *hold)),
+        _ => None,
+    }
+}
+
+fn refusal(decision: Decision) -> String {
+    match decision {
+        Decision::Refused { rule } => rule,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn waiting(decision: Decision) -> Unsettled {
+    match decision {
+        Decision::Unsettled { unsettled, .. } => unsettled,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_suite_never_seen_is_published() {
+    let master = files(10, "a");
+    let decision = decide(&observation(&master));
+    assert_eq!(published(&decision), Some((Identity::of(&master), false)));
+}
+
+#[test]
+fn the_served_release_is_left_alone_unless_there_is_a_reason_to_look() {
+    let master = files(10, "a");
+    let served = Some(serving(&master));
+    let up_to_date = decide(&Observation { served, ..observation(&master) });
+    assert!(matches!(up_to_date, Decision::UpToDate { date } if date == set(master.clone()).release.date));
+    let full = decide(&Observation { served, full: true, ..observation(&master) });
+    assert!(published(&full).is_some());
+    let doubted = served.map(|served| ServedRelease { vouched: false, ..served });
+    let decision = decide(&Observation { served: doubted, ..observation(&master) });
+    assert!(published(&decision).is_some());
+    let held = decide(&Observation { served, full: true, hold: Some(Identity::of(&master)), ..observation(&master) });
+    assert_eq!(published(&held), Some((Identity::of(&master), true)), "a full check does not end a hold");
+}
+
+#[test]
+fn a_newer_release_is_published_and_so_is_one_of_the_same_date() {
+    let served = Some(serving(&files(10, "a")));
+    for master in [files(11, "a"), files(10, "b")] {
+        let decision = decide(&Observation { served, ..observation(&master) });
+        assert_eq!(published(&decision), Some((Identity::of(&master), false)));
+    }
+}
+
+#[test]
+fn an_older_release_is_told_and_published_by_force_alone_with_a_hold() {
+    let (master, served) = (files(9, "a"), Some(serving(&files(10, "a"))));
+    match decide(&Observation { served, ..observation(&master) }) {
+        Decision::Older { rule } => {
+            for word in ["2026-11-09", "2026-11-10", "replay with force"] {
+                assert!(rule.contains(word), "{rule}");
+            }
+        }
+        other => panic!("{other:?}"),
+    }
+    let forced = decide(&Observation { served, force: true, ..observation(&master) });
+    assert_eq!(published(&forced), Some((Identity::of(&master), true)));
+}
+
+#[test]
+fn a_held_suite_moves_by_force_alone() {
+    let (served, master) = (files(9, "a"), files(11, "a"));
+    let hold = Some(Identity::of(&served));
+    let seen = || Observation { served: Some(serving(&served)), hold, ..observation(&master) };
+    match decide(&seen()) {
+        Decision::Held { rule } => {
+            assert!(rule.contains(&Identity::of(&served).name()) && rule.contains("replay with force"), "{rule}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(published(&decide(&Observation { force: true, ..seen() })), Some((Identity::of(&master), false)));
+    let older = files(8, "a");
+    let further_back = decide(&Observation { master: &older, force: true, ..seen() });
+    assert_eq!(published(&further_back), Some((Identity::of(&older), true)));
+}
+
+#[test]
+fn a_date_more_than_a_day_ahead_is_refused() {
+    let master = files(21, "a");
+    assert!(published(&decide(&observation(&master))).is_some(), "half a day ahead");
+    let at_the_limit = Observation { now: noon(20) - SignedDuration::from_hours(12), ..observation(&master) };
+    assert!(published(&decide(&at_the_limit)).is_some());
+    let beyond = Observation { now: at_the_limit.now - SignedDuration::from_secs(1), ..observation(&master) };
+    let rule = refusal(decide(&beyond));
+    assert!(rule.contains("2026-11-21") && rule.contains("future"), "{rule}");
+    // Not by force either: it would keep every later release out.
+    assert!(!refusal(decide(&Observation { force: true, ..beyond })).is_empty());
+}
+
+#[test]
+fn what_is_gone_is_withdrawn_and_what_never_was_is_absent() {
+    let nothing = ReleaseFiles::default();
+    assert!(matches!(decide(&observation(&nothing)), Decision::Absent));
+    let served = Some(serving(&files(10, "a")));
+    for force in [false, true] {
+        assert!(matches!(decide(&Observation { served, force, ..observation(&nothing) }), Decision::Withdrawn));
+    }
+}
+
+#[test]
+fn malformed_files_are_refused_with_the_file_and_the_cause() {
+    let no_envelope = ReleaseFiles { in_release: Some(b"no envelope".to_vec()), ..ReleaseFiles::default() };
+    assert!(refusal(decide(&observation(&no_envelope))).starts_with("InRelease: "));
+    let no_date = of_day(10).replace(&crate::samples::day(10), "some day");
+    let no_date = ReleaseFiles { release: Some(no_date.into_bytes()), ..ReleaseFiles::default() };
+    let rule = refusal(decide(&observation(&no_date)));
+    assert!(rule.starts_with("Release: ") && rule.contains("Date") && rule.contains("some day"), "{rule}");
+}
+
+#[test]
+fn a_mixed_set_waits_for_a_quarter_of_an_hour_from_when_it_was_first_seen() {
+    let master = ReleaseFiles { release: Some(of_day(9).into_bytes()), ..files(10, "a") };
+    let first = waiting(decide(&observation(&master)));
+    assert_eq!(first, Unsettled { identity: Identity::of(&master), since: noon(20) });
+    let later = |minutes, unsettled| {
+        let now = noon(20) + SignedDuration::from_mins(minutes);
+        decide(&Observation { now, unsettled, ..observation(&master) })
+    };
+    assert_eq!(waiting(later(14, Some(&first))), first, "the clock does not start again");
+    let rule = refusal(later(15, Some(&first)));
+    assert!(rule.contains("one generation"), "{rule}");
+    // Another mixed set is another upload.
+    let other = Unsettled { identity: Identity::of(&files(8, "a")), ..first };
+    assert_eq!(waiting(later(15, Some(&other))).since, noon(20) + SignedDuration::from_mins(15));
+}
+
+#[test]
+fn a_new_signature_alone_waits_for_its_release_and_is_served_when_none_comes() {
+    for (before, after) in [(files(10, "a"), files(10, "b")), (detached(10, "a"), detached(10, "b"))] {
+        let master = ReleaseFiles { release_gpg: after.release_gpg, ..before.clone() };
+        let seen = || Observation { served: Some(serving(&before)), ..observation(&master) };
+        let first = waiting(decide(&seen()));
+        let later = Observation { now: noon(20) + SignedDuration::from_mins(15), unsettled: Some(&first), ..seen() };
+        assert_eq!(published(&decide(&later)), Some((Identity::of(&master), false)));
+    }
+}
+
+#[test]
+fn files_of_a_release_that_waits_do_not_pass_for_those_of_the_next() {
+    // The ninth is served, the tenth waits; the files of the eleventh arrive one by one.
+    let (live, waits, next) = (files(9, "a"), files(10, "a"), files(11, "a"));
+    let candidates = [Candidate { identity: Identity::of(&waits), date: set(waits.clone()).release.date }];
+    let served = Some(serving(&live));
+    let decided = |master: &ReleaseFiles| {
+        decide(&Observation {
+            now: noon(20),
+            master,
+            served,
+            hold: None,
+            unsettled: None,
+            candidates: &candidates,
+            force: false,
+            full: false,
+        })
+    };
+    assert!(published(&decided(&waits)).is_some(), "it waits, and is tried again");
+    assert!(published(&decided(&next)).is_some());
+    let signature_first = ReleaseFiles { release_gpg: next.release_gpg.clone(), ..waits.clone() };
+    let signature_last = ReleaseFiles { release_gpg: waits.release_gpg, ..next };
+    for half in [signature_first, signature_last] {
+        assert_eq!(waiting(decided(&half)).identity, Identity::of(&half));
+    }
+}
+
+proptest! {
+    /// Whatever is observed: without force nothing older than what is served is published, nothing from the future ever,
+    /// and never anything from a hold.
+    #[test]
+    fn without_force_the_date_never_goes_back(
+        served_day in 1_u8..28, master_day in 1_u8..28, held in any::<bool>(), full in any::<bool>(), now in 1_u8..28,
+    ) {
+        let (before, master) = (files(served_day, "a"), files(master_day, "b"));
+        let hold = held.then(|| Identity::of(&before));
+        let seen = Observation { now: noon(now), served: Some(serving(&before)), hold, full, ..observation(&master) };
+        if let Decision::Publish { set, hold } = decide(&seen) {
+            prop_assert!(master_day >= served_day && !held && !hold);
+            prop_assert!(set.release.date.duration_since(noon(now)) <= MAX_DATE_AHEAD);
+        }
+    }
+}
