@@ -5,14 +5,17 @@
 //! is served, or was within the grace period, names them; only bytes that nobody names are overwritten, from a private
 //! key where the new ones were verified first.
 
+use std::collections::HashMap;
+
 use suitecast_archive::{ArchivePath, Digest, ReleaseFile, SuiteName, by_hash_path, index_groups};
 use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey, SuiteState};
-use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, WriteCondition};
+use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, StoreError, WriteCondition};
 
 use crate::EngineError;
+use crate::concurrent::try_map;
 use crate::index_files::{read, stage, staging_key, unstage};
 use crate::listing::list_all;
-use crate::objects::{Brought, Content, Place};
+use crate::objects::{Brought, Content, Place, Presence, look};
 use crate::private_keys::STATES;
 use crate::release_io::look_at_live;
 use crate::run::Run;
@@ -64,60 +67,81 @@ enum Named {
     InAnother,
 }
 
-/// Decides and, where nobody is hurt, repairs.
-pub(crate) async fn resolve(run: &Run<'_>, occupied: &Occupied) -> Result<Resolution, EngineError> {
-    let key = &occupied.key;
-    let places = [Place::unseen(key.clone())];
-    if run.looks_only {
-        let rule = format!("{key} holds {} here and {} in the release", occupied.found, occupied.content.describe());
-        return Ok(Resolution::Refused { rule });
-    }
-    let staged = stage(run, key, &places, &occupied.content)
-        .await
-        .map_err(run.failed("verifying the new bytes of a key that changed"))?;
-    if let Brought::Missing { seen, reason } = staged {
-        return Ok(Resolution::Missing { seen, reason });
-    }
-    let named = who_names(run, key, &occupied.content).await?;
-    let allowed = run.settings.allow_change_in_place || occupied.mutable;
-    match named {
-        Named::Nowhere => {
-            unstage(run, key, WriteCondition::Matches(occupied.etag.clone()), &occupied.content)
-                .await
-                .map_err(run.failed("overwriting bytes that no release names"))?;
-            Ok(Resolution::Repaired)
-        }
-        Named::InThisSuite if allowed => {
-            let Some(digest) = occupied.content.digests.checkable() else {
-                return Ok(Resolution::Refused { rule: format!("{key}: the release gives no digest to check it by") });
-            };
-            Ok(Resolution::DuringSwap(Overwrite {
-                key: key.clone(),
-                seen: occupied.etag.as_str().to_owned(),
-                staging: staging_key(run, key, &occupied.content),
-                digest,
-                size: occupied.content.size.unwrap_or(0),
-            }))
-        }
-        Named::InThisSuite => Ok(Resolution::Refused {
-            rule: format!(
-                "{key} was changed in place: a release that is served, or was within three days, names other bytes under \
-                 this name; give the file a new version, or set AllowChangeInPlace and accept the window"
-            ),
-        }),
-        Named::InAnother => Ok(Resolution::Refused {
-            rule: format!(
-                "{key} was changed in place while a release of another suite names its old bytes; give the file a new version"
-            ),
-        }),
-    }
+/// A key, and where its bytes were found to be named so far.
+struct Asked<'a> {
+    occupied: &'a Occupied,
+    named: Named,
 }
 
-/// Reads every release of the Region that is served, or was within the grace period, and looks who names the key with
-/// other content than this. Costs a reading of all their indices, and happens only when a key holds unexpected bytes.
-async fn who_names(run: &Run<'_>, key: &str, content: &Content) -> Result<Named, EngineError> {
+/// Decides and, where nobody is hurt, repairs. All keys together: finding out who names them reads every index of every
+/// release that is served, however many they are (a new installer changes hundreds of files under their old names).
+pub(crate) async fn resolve(run: &Run<'_>, occupied: &[Occupied]) -> Result<Vec<Resolution>, EngineError> {
+    if run.looks_only {
+        let told = occupied.iter().map(|Occupied { key, found, content, .. }| Resolution::Refused {
+            rule: format!("{key} holds {found} here and {} in the release", content.describe()),
+        });
+        return Ok(told.collect());
+    }
+    let staged = try_map(occupied, run.concurrency(), async |occupied: &Occupied| prepare(run, occupied).await)
+        .await
+        .map_err(run.failed("verifying the new bytes of keys that changed"))?;
+    let mut asked: Vec<Asked<'_>> = occupied.iter().map(|occupied| Asked { occupied, named: Named::Nowhere }).collect();
+    if staged.iter().any(|staged| !matches!(staged, Brought::Missing { .. })) {
+        who_names(run, &mut asked).await?;
+    }
+    let work = asked.into_iter().zip(staged);
+    try_map(work, run.concurrency(), async |(asked, staged): (Asked<'_>, Brought)| match staged {
+        Brought::Missing { seen, reason } => Ok(Resolution::Missing { seen, reason }),
+        Brought::Verified | Brought::Occupied { .. } => settle(run, &asked).await,
+    })
+    .await
+    .map_err(run.failed("overwriting bytes that no release names"))
+}
+
+/// Brings the new bytes to their staging key, unless an earlier slice did.
+async fn prepare(run: &Run<'_>, occupied: &Occupied) -> Result<Brought, StoreError> {
+    let staging = staging_key(run, &occupied.key, &occupied.content);
+    if look(run.region.as_ref(), &staging, &occupied.content).await? == Presence::Verified {
+        return Ok(Brought::Verified);
+    }
+    stage(run, &occupied.key, &[Place::unseen(occupied.key.clone())], &occupied.content).await
+}
+
+async fn settle(run: &Run<'_>, asked: &Asked<'_>) -> Result<Resolution, StoreError> {
+    let Occupied { key, content, etag, .. } = asked.occupied;
+    let allowed = run.settings.allow_change_in_place || asked.occupied.mutable;
+    let rule = match (asked.named, content.digests.checkable()) {
+        (Named::Nowhere, _) => {
+            unstage(run, key, WriteCondition::Matches(etag.clone()), content).await?;
+            return Ok(Resolution::Repaired);
+        }
+        (Named::InThisSuite, Some(digest)) if allowed => {
+            return Ok(Resolution::DuringSwap(Overwrite {
+                key: key.clone(),
+                seen: etag.as_str().to_owned(),
+                staging: staging_key(run, key, content),
+                digest,
+                size: content.size.unwrap_or(0),
+            }));
+        }
+        (Named::InThisSuite, None) => format!("{key}: the release gives no digest to check it by"),
+        (Named::InThisSuite, Some(_)) => format!(
+            "{key} was changed in place: a release that is served, or was within three days, names other bytes under \
+             this name; give the file a new version, or set AllowChangeInPlace and accept the window"
+        ),
+        (Named::InAnother, _) => format!(
+            "{key} was changed in place while a release of another suite names its old bytes; give the file a new version"
+        ),
+    };
+    // Not to be paid for until it is wanted.
+    run.region.delete(&staging_key(run, key, content)).await?;
+    Ok(Resolution::Refused { rule })
+}
+
+/// Reads every release of the Region that is served, or was within the grace period, and notes who names the keys with
+/// other content than what is asked for. Happens only when a key holds unexpected bytes.
+async fn who_names(run: &Run<'_>, asked: &mut [Asked<'_>]) -> Result<(), EngineError> {
     let listing = list_all(run.region.as_ref(), STATES, false).await.map_err(run.failed("listing the suites here"))?;
-    let mut named = Named::Nowhere;
     let mut without_state = suites::find(run.region.as_ref(), run.settings)
         .await
         .map_err(run.failed("looking for the suites here"))?
@@ -126,42 +150,49 @@ async fn who_names(run: &Run<'_>, key: &str, content: &Content) -> Result<Named,
         let Some(bytes) = read_bytes(run, &listed.key, crate::limits::MAX_STATE_BYTES).await? else { continue };
         let Ok(state) = serde_json::from_slice::<SuiteState>(&bytes) else {
             tracing::warn!(key = listed.key, "a state that cannot be read may protect anything");
-            return Ok(Named::InAnother);
+            note(asked.iter_mut(), Named::InAnother);
+            return Ok(());
         };
-        let whose = if state.suite == *run.suite { Named::InThisSuite } else { Named::InAnother };
-        if whose > named && suite_names(run, &state, key, content).await? {
-            named = whose;
-        }
+        note_suite(run, &state, asked).await?;
         without_state.remove(&state.suite);
     }
     for suite in without_state.into_keys().map(SuiteState::new) {
-        if suite_names(run, &suite, key, content).await? {
-            return Ok(Named::InAnother);
-        }
+        note_suite(run, &suite, asked).await?;
     }
-    Ok(named)
+    Ok(())
 }
 
-/// Whether a release of one suite names the key with other content: one that was served within the grace period, or the
-/// one that clients see, whatever is recorded (a state that got lost begins with no history).
-async fn suite_names(run: &Run<'_>, state: &SuiteState, key: &str, content: &Content) -> Result<bool, EngineError> {
+/// Notes what the releases of one suite name: those that were served within the grace period, and the one that clients
+/// see, whatever is recorded (a state that got lost begins with no history).
+async fn note_suite(run: &Run<'_>, state: &SuiteState, asked: &mut [Asked<'_>]) -> Result<(), EngineError> {
     let suite = &state.suite;
     let mut digests: Vec<Digest> = state.protected(run.now()).collect();
     let live = look_at_live(run.region.as_ref(), suite).await.map_err(run.failed("reading what other suites serve"))?;
     if let Some(set) = live.set
         && set.identity.commit_digest().is_none_or(|digest| !digests.contains(&digest))
-        && set_names(run, suite, &set, key, content).await?
     {
-        return Ok(true);
+        note_release(run, suite, &set, asked).await;
     }
     digests.sort_unstable();
     digests.dedup();
     for commit_digest in digests {
-        if release_names(run, suite, &commit_digest, key, content).await? {
-            return Ok(true);
+        match read_pinned(run, suite, &commit_digest).await? {
+            Pinned::Never => {}
+            Pinned::Release(set) => note_release(run, suite, &set, asked).await,
+            Pinned::Unreadable => note(asked.iter_mut(), whose(run, suite)),
         }
     }
-    Ok(false)
+    Ok(())
+}
+
+fn whose(run: &Run<'_>, suite: &SuiteName) -> Named {
+    if suite == run.suite { Named::InThisSuite } else { Named::InAnother }
+}
+
+fn note<'a, 'b: 'a>(asked: impl IntoIterator<Item = &'a mut Asked<'b>>, named: Named) {
+    for asked in asked {
+        asked.named = asked.named.max(named);
+    }
 }
 
 async fn read_bytes(run: &Run<'_>, key: &str, limit: usize) -> Result<Option<Vec<u8>>, EngineError> {
@@ -177,63 +208,65 @@ async fn read_bytes(run: &Run<'_>, key: &str, limit: usize) -> Result<Option<Vec
     }
 }
 
-/// Whether one release of one suite names the key with other content. What cannot be read counts as naming it: a doubt
-/// keeps the bytes.
-async fn release_names(
-    run: &Run<'_>,
-    suite: &SuiteName,
-    commit_digest: &Digest,
-    key: &str,
-    content: &Content,
-) -> Result<bool, EngineError> {
+/// A release that was served, under the name of its content.
+enum Pinned {
+    /// Prepared and never pinned: the run died before it touched anything that clients see.
+    Never,
+    Release(Box<ReleaseSet>),
+    Unreadable,
+}
+
+async fn read_pinned(run: &Run<'_>, suite: &SuiteName, commit_digest: &Digest) -> Result<Pinned, EngineError> {
     // Both names lie in one directory, so the digest alone is the key, whichever file committed the release.
     let pinned = suite.key(&by_hash_path(&ReleaseFile::InRelease.path(), commit_digest));
     let Some(bytes) = read_bytes(run, &pinned, suitecast_archive::MAX_RELEASE_BYTES).await? else {
-        // Prepared and never pinned: the run died before it touched anything that clients see.
-        return Ok(false);
+        return Ok(Pinned::Never);
     };
     let files = if bytes.starts_with(CLEAR_SIGNED) {
         ReleaseFiles { in_release: Some(bytes), ..ReleaseFiles::default() }
     } else {
         ReleaseFiles { release: Some(bytes), ..ReleaseFiles::default() }
     };
-    let Ok(set) = ReleaseSet::read(files, None) else {
-        tracing::warn!(suite = %suite, key = pinned, "a protected release cannot be read");
-        return Ok(true);
-    };
-    set_names(run, suite, &set, key, content).await
+    Ok(ReleaseSet::read(files, None).map_or_else(
+        |error| {
+            tracing::warn!(suite = %suite, key = pinned, %error, "a protected release cannot be read");
+            Pinned::Unreadable
+        },
+        |set| Pinned::Release(Box::new(set)),
+    ))
 }
 
-/// Whether an index of this release names the key with other content.
-async fn set_names(
-    run: &Run<'_>,
-    suite: &SuiteName,
-    set: &ReleaseSet,
-    key: &str,
-    content: &Content,
-) -> Result<bool, EngineError> {
-    let Some(archive) = run.settings.archives.archive_of(suite) else { return Ok(false) };
-    let Some(path) = key.strip_prefix(archive.prefix.as_str()).and_then(|path| ArchivePath::parse(path).ok()) else {
-        return Ok(false);
-    };
+/// Notes which keys the indices of this release name with other content. What cannot be read counts as naming them all: a
+/// doubt keeps the bytes.
+async fn note_release(run: &Run<'_>, suite: &SuiteName, set: &ReleaseSet, asked: &mut [Asked<'_>]) {
+    let Some(archive) = run.settings.archives.archive_of(suite) else { return };
+    let whose = whose(run, suite);
+    // By path; a broken index may ask for two contents of one.
+    let mut open: HashMap<ArchivePath, Vec<&mut Asked<'_>>> = HashMap::new();
+    for asked in asked.iter_mut().filter(|asked| asked.named < whose) {
+        if let Some(path) = archive.path_of_key(&asked.occupied.key) {
+            open.entry(path).or_default().push(asked);
+        }
+    }
     let other_run = Run { suite, archive, ..run.view() };
     for group in index_groups(&set.release, &run.settings.scope) {
+        if open.is_empty() {
+            return;
+        }
         let Some(variant) = group.readable() else { continue };
         let Some(digest) = variant.entry.digests.checkable() else { continue };
         let index_key = suite.key(&by_hash_path(&variant.path, &digest));
-        let mut names_it = false;
         let mut sink = |file: suitecast_archive::NamedFile| {
-            let same = file.digests.checkable() == content.digests.checkable();
-            names_it |= file.path == path && !same;
-        };
-        match read(&other_run, run.region.as_ref(), &index_key, group.kind, variant, &mut sink).await {
-            Ok(()) if names_it => return Ok(true),
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(suite = %suite, key = index_key, %error, "an index of a protected release cannot be read");
-                return Ok(true);
+            for asked in open.get_mut(&file.path).into_iter().flatten() {
+                if file.digests.checkable() != asked.occupied.content.digests.checkable() {
+                    asked.named = whose;
+                }
             }
+        };
+        if let Err(error) = read(&other_run, run.region.as_ref(), &index_key, group.kind, variant, &mut sink).await {
+            tracing::warn!(suite = %suite, key = index_key, %error, "an index of a protected release cannot be read");
+            note(open.into_values().flatten(), whose);
+            return;
         }
     }
-    Ok(false)
 }

@@ -8,7 +8,7 @@ use suitecast_store::{ETag, Listed, StoreError, WriteCondition};
 
 use crate::EngineError;
 use crate::concurrent::try_map;
-use crate::conflict::{self, Resolution};
+use crate::conflict::{self, Occupied, Resolution};
 use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, PROBES, SPARE_PAGES};
 use crate::listing::list;
 use crate::objects::{Brought, Content, Destination, Place, Presence, bring, look, offered};
@@ -266,22 +266,27 @@ async fn check_chunk(
         try_map(files.iter().zip(hints), run.concurrency(), async |(file, hint)| check_file(run, file, hint).await)
             .await
             .map_err(run.failed("checking pool objects"))?;
+    let mut occupied = Vec::new();
     for (file, outcome) in files.iter().zip(outcomes) {
         match outcome {
             Outcome::Verified => {}
             Outcome::WouldCopy => checked.would_copy += 1,
             Outcome::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
             Outcome::Occupied { etag, found } => {
-                let key = key_of(run, file);
-                let occupied =
-                    conflict::Occupied { key, content: content_of(file), etag, found, mutable: batch.mutable };
-                match conflict::resolve(run, &occupied).await? {
-                    Resolution::Repaired => {}
-                    Resolution::DuringSwap(overwrite) => checked.in_place.push(overwrite),
-                    Resolution::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
-                    Resolution::Refused { rule } => checked.refused = Some(rule),
-                }
+                let (key, content) = (key_of(run, file), content_of(file));
+                occupied.push(Occupied { key, content, etag, found, mutable: batch.mutable });
             }
+        }
+    }
+    if occupied.is_empty() {
+        return Ok(());
+    }
+    for resolution in conflict::resolve(run, &occupied).await? {
+        match resolution {
+            Resolution::Repaired => {}
+            Resolution::DuringSwap(overwrite) => checked.in_place.push(overwrite),
+            Resolution::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
+            Resolution::Refused { rule } => checked.refused = Some(rule),
         }
     }
     Ok(())
