@@ -182,6 +182,61 @@ async fn bytes_that_a_live_release_names_stay_though_its_state_is_lost() {
     assert!(world.serves(&generations[0]).await, "{:#?}", world.reports.last());
 }
 
+#[tokio::test]
+async fn a_wake_up_that_finds_a_dead_run_s_lease_comes_back_for_it() {
+    let generations = maker().history(2).unwrap();
+    let mut world = serving(&generations[0]).await;
+    world.upload_changes(&generations[1]);
+    world.uploads();
+    let mut gate = world.faults.hold(world.faults.effects() + 1);
+    let (ports, settings) = (world.ports.clone(), world.settings.clone());
+    let request = look();
+    let mut run = Box::pin(publish::run(&ports, &settings, &request));
+    tokio::select! {
+        biased;
+        () = gate.reached() => {}
+        _ = &mut run => panic!("never reached"),
+    }
+    drop(run);
+    drop(gate);
+    // The function was ended with its slice, and its message is given back: the lease has still to run out.
+    world.clock.advance(SignedDuration::from_secs(150));
+    let told = world.publish(look()).await.unwrap_err();
+    assert!(told.is_retryable(), "{told:?}");
+    world.clock.advance(PAST_THE_LEASE);
+    world.publish(look()).await.unwrap();
+    assert!(world.serves(&generations[1]).await, "no sweep was needed");
+}
+
+#[tokio::test]
+async fn many_files_changed_in_place_are_judged_in_one_reading_of_what_is_served() {
+    let maker = maker().plain_indices(PlainIndices::Shipped);
+    let generations = maker.history(2).unwrap();
+    let mut requests = Vec::new();
+    for count in [1, 4] {
+        let mut world = serving(&generations[0]).await;
+        world.settings.allow_change_in_place = true;
+        let keys: Vec<&str> = generations[0]
+            .pool_keys()
+            .filter(|key| key.ends_with("_all.deb") || key.ends_with("_amd64.deb"))
+            .filter(|key| generations[1].files.contains_key(*key))
+            .take(count)
+            .collect();
+        assert_eq!(keys.len(), count);
+        let mut second = generations[1].clone();
+        for key in keys {
+            second = with_changed_file(&maker, &second, key);
+        }
+        world.upload_keys(&second, &second.changes_since(&generations[0]).changed);
+        world.settle().await;
+        assert!(world.serves(&second).await, "{:#?}", world.reports.last());
+        let swapped = world.reports.iter().rfind(|report| report.outcome == Outcome::Swapped).unwrap();
+        requests.push(swapped.requests);
+    }
+    // Look, stage (a look at each end, a copy), overwrite, clear up; nothing that grows with what is served.
+    assert!(requests[1] - requests[0] <= 3 * 8, "{requests:?}");
+}
+
 async fn bytes_of(world: &World, bucket: &str, key: &str) -> bytes::Bytes {
     use futures::TryStreamExt;
     let request = GetRequest { key: key.to_owned(), version: None, condition: GetCondition::Always };

@@ -64,6 +64,15 @@ pub(crate) async fn mark_woken(run: &Run<'_>, remembered: Remembered, options: &
             return Ok(Look::Again(None));
         }
     }
+    let is_past_its_slice = state.lease.as_ref().is_some_and(|lease| lease.expires_at < run.now() + LEASE_BEYOND_SLICE);
+    if is_past_its_slice {
+        // It may be dead, and then nobody would look again before the sweep: this message comes back instead.
+        return Err(EngineError::Contended {
+            suite: run.suite.to_string(),
+            doing: "waiting for another run, which is past its slice",
+            attempts: 1,
+        });
+    }
     let mut answer = Answer::new(Outcome::Busy);
     answer.live_date = state.live.map(|live| live.date);
     Ok(Look::Answer(Box::new(answer)))
