@@ -27,14 +27,15 @@ pub(crate) fn marker_name(key: &str) -> String {
     short_digest(key)
 }
 
-/// The marker that wakes `suite` when `key` is uploaded.
+/// The marker that wakes `suite` when `key` is uploaded. No slash stands before the suite: the one at the bucket's root is
+/// called `.`, and a key that ends in `/.` does not survive every client.
 pub(crate) fn marker(key: &str, suite: &SuiteName) -> String {
-    format!("{MARKERS}{}/{}", marker_name(key), suite.as_ref())
+    format!("{MARKERS}{}={}", marker_name(key), suite.as_ref())
 }
 
 /// The awaited key's name and the suite of a marker.
 pub(crate) fn parse_marker(marker: &str) -> Option<(&str, SuiteName)> {
-    let (name, suite) = marker.strip_prefix(MARKERS)?.split_once('/')?;
+    let (name, suite) = marker.strip_prefix(MARKERS)?.split_once('=')?;
     Some((name, SuiteName::parse(suite).ok()?))
 }
 
