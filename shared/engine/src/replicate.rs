@@ -257,6 +257,8 @@ impl Batch<'_> {
                 let (name, suite) = private_keys::parse_marker(&marker.key)?;
                 names.get(name).map(|at| (suite, *at))
             })
+            // One that waited before the filter left it out waits no more.
+            .filter(|(suite, _)| self.settings.suites.matches(suite))
             .collect())
     }
 }

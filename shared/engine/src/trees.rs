@@ -34,7 +34,9 @@ pub(crate) async fn mirror(
 ) -> Result<TreesReport, StoreError> {
     let mut report = TreesReport::default();
     for tree in &found.trees {
-        let suite = found.suites.keys().find(|suite| tree.starts_with(&suite.directory_key_prefix()));
+        // The innermost: a flat archive at the bucket's root holds every key.
+        let holders = found.suites.keys().filter(|suite| tree.starts_with(&suite.directory_key_prefix()));
+        let suite = holders.max_by_key(|suite| suite.directory_key_prefix().len());
         let Some(suite) = suite else { continue };
         let there = list_all(master.as_ref(), tree, false).await?;
         let here = list_all(region.as_ref(), tree, false).await?;

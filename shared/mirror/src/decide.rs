@@ -135,7 +135,7 @@ pub fn decide(observation: &Observation<'_>) -> Decision {
                 held.name()
             ),
         },
-        _ => Decision::Publish { set: Box::new(set), hold: false },
+        held => Decision::Publish { hold: held == Some(set.identity), set: Box::new(set) },
     }
 }
 
