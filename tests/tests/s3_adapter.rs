@@ -93,6 +93,7 @@ async fn a_bucket_in_another_region_is_said_to_be_so_by_every_verb() {
     assert!(read.to_string().contains("the bucket is in us-east-1"), "{read}");
     assert_eq!(kind(misled.put(put("key", "x", WriteCondition::Always)).await), Some(ErrorKind::WrongRegion));
     assert_eq!(kind(copy(&misled, "key", WriteCondition::Always).await), Some(ErrorKind::WrongRegion));
+    assert_eq!(kind(misled.versions("key", 1).await), Some(ErrorKind::WrongRegion));
     assert_eq!(kind(misled.delete("key").await), Some(ErrorKind::WrongRegion));
     assert_eq!(cloud.s3.peek("master", "key").unwrap(), "content");
 }

@@ -12,7 +12,8 @@ use suitecast_mirror::{
 
 use crate::EngineError;
 use crate::concurrent::try_map;
-use crate::index_files::{ReadError, Standing, ensure, read, suite_key};
+use crate::index_files::{ReadError, Standing, VersionedKey, ensure, read, suite_key};
+use crate::older_versions;
 use crate::pool::{self, Batch};
 use crate::run::Run;
 
@@ -67,7 +68,36 @@ impl Filling<'_> {
 }
 
 /// Where each index that was looked at can be read: `None` stands for the Region's by-hash name, a key for the master's.
-type Readable = BTreeMap<ArchivePath, Option<String>>;
+type Readable = BTreeMap<ArchivePath, Option<VersionedKey>>;
+
+/// The keys that could bring an index, each with the tag seen there, and why it is missing.
+type Absent = BTreeMap<ArchivePath, (Vec<SeenKey>, MissingReason)>;
+
+/// What became of the indices that were looked at.
+#[derive(Default)]
+struct Indices {
+    present: Vec<(ArchivePath, ReleaseEntry)>,
+    readable: Readable,
+    absent: Absent,
+}
+
+impl Indices {
+    fn note(&mut self, variant: &Variant, standing: Standing) {
+        self.absent.remove(&variant.path);
+        match standing {
+            Standing::Here => {
+                self.present.push((variant.path.clone(), variant.entry));
+                self.readable.insert(variant.path.clone(), None);
+            }
+            Standing::InMaster(at) => {
+                self.readable.insert(variant.path.clone(), Some(at));
+            }
+            Standing::Missing { seen, reason } => {
+                self.absent.insert(variant.path.clone(), (seen, reason));
+            }
+        }
+    }
+}
 
 /// Fills. Cost follows the difference between the release and the one that is vouched for.
 pub(crate) async fn fill(run: &Run<'_>, filling: &Filling<'_>) -> Result<Filled, EngineError> {
@@ -79,23 +109,12 @@ pub(crate) async fn fill(run: &Run<'_>, filling: &Filling<'_>) -> Result<Filled,
         try_map(wanted.iter().copied(), run.concurrency(), async |variant| ensure(run, variant, by_hash).await)
             .await
             .map_err(run.failed("bringing index files"))?;
-    let mut absent = BTreeMap::new();
-    let mut present = Vec::new();
-    let mut readable = Readable::new();
+    let mut indices = Indices::default();
     for (variant, standing) in wanted.into_iter().zip(standings) {
-        match standing {
-            Standing::Here => {
-                present.push((variant.path.clone(), variant.entry));
-                readable.insert(variant.path.clone(), None);
-            }
-            Standing::InMaster(key) => {
-                readable.insert(variant.path.clone(), Some(key));
-            }
-            Standing::Missing { seen, reason } => {
-                absent.insert(variant.path.clone(), (seen, reason));
-            }
-        }
+        indices.note(variant, standing);
     }
+    look_through_older_versions(run, filling, &groups, &mut indices).await?;
+    let Indices { present, readable, absent } = indices;
     let missing = missing_indices(run, filling, &groups, absent);
     if !missing.is_empty() {
         return Ok(Filled::Missing { missing, verified: progress_of(filling) });
@@ -103,27 +122,48 @@ pub(crate) async fn fill(run: &Run<'_>, filling: &Filling<'_>) -> Result<Filled,
     fill_named_files(run, filling, &groups, &readable, present).await
 }
 
-/// Which absent variants keep the release from being whole.
-fn missing_indices(
+/// Looks for what would keep the release from being whole behind the plain names, where the next generation may have
+/// taken them over already. Where nothing is missing this asks for nothing.
+async fn look_through_older_versions(
     run: &Run<'_>,
     filling: &Filling<'_>,
     groups: &[IndexGroup],
-    mut absent: BTreeMap<ArchivePath, (Vec<SeenKey>, MissingReason)>,
-) -> MissingObjects {
+    indices: &mut Indices,
+) -> Result<(), EngineError> {
+    let lacking: Vec<&Variant> =
+        groups.iter().flat_map(|group| lacking_variants(filling, group, &indices.absent)).collect();
+    let absent = &indices.absent;
+    let found = try_map(lacking.iter().copied(), run.concurrency(), async |variant: &Variant| {
+        let seen = absent.get(&variant.path).map(|(seen, _)| seen.as_slice()).unwrap_or_default();
+        older_versions::fetch(run, variant, seen).await
+    })
+    .await
+    .map_err(run.failed("looking for indices among older versions"))?;
+    for (variant, standing) in lacking.into_iter().zip(found) {
+        if let Some(standing) = standing {
+            indices.note(variant, standing);
+        }
+    }
+    Ok(())
+}
+
+/// The absent variants of a group that keep the release from being whole.
+fn lacking_variants<'a>(filling: &Filling<'_>, group: &'a IndexGroup, absent: &Absent) -> Vec<&'a Variant> {
+    let lacks = |variant: &&Variant| absent.contains_key(&variant.path);
+    let is_missing = match group.need {
+        Need::Each => true,
+        Need::One => group.required().all(|variant| lacks(&variant) && !filling.is_vouched(variant)),
+        Need::Nothing => false,
+    };
+    if is_missing { group.required().filter(lacks).collect() } else { Vec::new() }
+}
+
+/// Which absent variants keep the release from being whole.
+fn missing_indices(run: &Run<'_>, filling: &Filling<'_>, groups: &[IndexGroup], mut absent: Absent) -> MissingObjects {
     let mut missing = MissingObjects::default();
     for group in groups {
-        let lacks = |variant: &&Variant| absent.contains_key(&variant.path);
-        let is_missing = match group.need {
-            Need::Each => group.required().any(|variant| lacks(&variant)),
-            Need::One => group.required().all(|variant| lacks(&variant) && !filling.is_vouched(variant)),
-            Need::Nothing => false,
-        };
-        if !is_missing {
-            continue;
-        }
-        let lacking: Vec<&Variant> = group.required().filter(lacks).collect();
         let mut either = Vec::new();
-        for variant in lacking {
+        for variant in lacking_variants(filling, group, &absent) {
             let Some((mut keys, reason)) = absent.remove(&variant.path) else { continue };
             // Known to people by its plain name, which was looked at last.
             keys.reverse();
@@ -254,15 +294,17 @@ async fn remember_predecessor(
     let Some(before) = previous_groups.iter().find(|before| before.stem == group.stem) else { return Ok(()) };
     let Some(variant) = before.readable() else { return Ok(()) };
     let Some(digest) = variant.entry.digests.checkable() else { return Ok(()) };
-    let key = suite_key(run, &by_hash_path(&variant.path, &digest));
+    let at = VersionedKey::newest(suite_key(run, &by_hash_path(&variant.path, &digest)));
     let mut named = KnownFiles::default();
-    match read(run, run.region.as_ref(), &key, group.kind, variant, &mut |file| named.insert(&file)).await {
+    match read(run, run.region.as_ref(), &at, group.kind, variant, &mut |file| named.insert(&file)).await {
         Ok(()) => known.append(named),
         Err(ReadError::Store(source)) if source.is_retryable() => {
             return Err(run.failed("reading the live release's index")(source));
         }
         // It only saves looking; without it everything is looked at.
-        Err(error) => tracing::warn!(key, %error, "the live release's index cannot be read; everything is checked"),
+        Err(error) => {
+            tracing::warn!(key = at.key, %error, "the live release's index cannot be read; everything is checked");
+        }
     }
     Ok(())
 }
@@ -275,9 +317,9 @@ async fn new_files(
     readable: &Readable,
     known: &mut KnownFiles,
 ) -> Result<Result<Vec<NamedFile>, String>, EngineError> {
-    let (store, key) = match (readable.get(&variant.path), variant.entry.digests.checkable()) {
-        (Some(Some(key)), _) => (&run.master, key.clone()),
-        (_, Some(digest)) => (&run.region, suite_key(run, &by_hash_path(&variant.path, &digest))),
+    let (store, at) = match (readable.get(&variant.path), variant.entry.digests.checkable()) {
+        (Some(Some(at)), _) => (&run.master, at.clone()),
+        (_, Some(digest)) => (&run.region, VersionedKey::newest(suite_key(run, &by_hash_path(&variant.path, &digest)))),
         (_, None) => return Ok(Err(format!("{}: the release gives no digest to check it by", variant.path))),
     };
     let mut files = Vec::new();
@@ -288,7 +330,7 @@ async fn new_files(
             files.push(file);
         }
     };
-    match read(run, store.as_ref(), &key, group.kind, variant, &mut sink).await {
+    match read(run, store.as_ref(), &at, group.kind, variant, &mut sink).await {
         Ok(()) => {}
         Err(ReadError::Store(source)) => return Err(run.failed("reading an index")(source)),
         Err(ReadError::Index { key, source }) => return Ok(Err(format!("{key}: {}", with_causes(&source)))),

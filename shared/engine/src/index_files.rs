@@ -6,7 +6,8 @@ use suitecast_archive::{
 };
 use suitecast_mirror::{MissingReason, SeenKey};
 use suitecast_store::{
-    CopyRequest, CopySource, GetCondition, GetRequest, Got, SourceCondition, Store, StoreError, WriteCondition,
+    CopyRequest, CopySource, GetCondition, GetRequest, Got, SourceCondition, Store, StoreError, VersionId,
+    WriteCondition,
 };
 use thiserror::Error;
 
@@ -22,7 +23,7 @@ pub(crate) enum Standing {
     /// In the Region, under its by-hash names.
     Here,
     /// Only in the master so far (a dry run copies nothing).
-    InMaster(String),
+    InMaster(VersionedKey),
     /// Nowhere.
     Missing {
         /// The keys that could bring it, each with the tag seen there.
@@ -32,7 +33,22 @@ pub(crate) enum Standing {
     },
 }
 
-fn content_of(variant: &Variant) -> Content {
+/// A key, or a version of it that is not the newest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VersionedKey {
+    pub(crate) key: String,
+    pub(crate) version: Option<VersionId>,
+}
+
+impl VersionedKey {
+    /// The key as it is now.
+    pub(crate) fn newest(key: String) -> Self {
+        Self { key, version: None }
+    }
+}
+
+/// What the release says of a variant.
+pub(crate) fn content_of(variant: &Variant) -> Content {
     Content { size: Some(variant.entry.size), digests: variant.entry.digests }
 }
 
@@ -43,7 +59,7 @@ pub(crate) fn suite_key(run: &Run<'_>, path: &ArchivePath) -> String {
 
 /// The names a variant is kept under by content: the one a copy can be checked by first, the strongest (which clients
 /// ask for) after it.
-fn by_hash_names(variant: &Variant) -> Vec<(ArchivePath, Digest)> {
+pub(crate) fn by_hash_names(variant: &Variant) -> Vec<(ArchivePath, Digest)> {
     let digests = [variant.entry.digests.checkable(), variant.entry.digests.strongest()];
     let mut names: Vec<(ArchivePath, Digest)> =
         digests.into_iter().flatten().map(|digest| (by_hash_path(&variant.path, &digest), digest)).collect();
@@ -84,7 +100,7 @@ fn places(run: &Run<'_>, variant: &Variant, names: &[(ArchivePath, Digest)], by_
 async fn in_master(run: &Run<'_>, places: &[Place], content: &Content) -> Result<Standing, StoreError> {
     for place in places {
         if look(run.master.as_ref(), &place.key, content).await? == Presence::Verified {
-            return Ok(Standing::InMaster(place.key.clone()));
+            return Ok(Standing::InMaster(VersionedKey::newest(place.key.clone())));
         }
     }
     Ok(match offered(run.master.as_ref(), places, content).await? {
@@ -143,12 +159,16 @@ pub(crate) async fn stage(
     places: &[Place],
     content: &Content,
 ) -> Result<Brought, StoreError> {
-    let destination = Destination {
+    bring(run.master.as_ref(), run.region.as_ref(), places, &staging(run, key, content), content).await
+}
+
+/// Where bytes for `key` are verified.
+pub(crate) fn staging(run: &Run<'_>, key: &str, content: &Content) -> Destination {
+    Destination {
         key: staging_key(run, key, content),
         condition: WriteCondition::Always,
         headers: suitecast_store::ObjectHeaders::default(),
-    };
-    bring(run.master.as_ref(), run.region.as_ref(), places, &destination, content).await
+    }
 }
 
 /// Overwrites `key` from its staging key, and removes that.
@@ -161,6 +181,23 @@ pub(crate) async fn unstage(
     let staging = staging_key(run, key, content);
     within_region(run, &staging, key, condition, content).await?;
     run.region.delete(&staging).await
+}
+
+/// Puts a variant that was staged for the first of its by-hash names under all of them.
+pub(crate) async fn place_staged(run: &Run<'_>, variant: &Variant) -> Result<(), StoreError> {
+    let content = content_of(variant);
+    let names = by_hash_names(variant);
+    let Some((first, rest)) = names.split_first() else { return Ok(()) };
+    let key = suite_key(run, &first.0);
+    let condition = match look(run.region.as_ref(), &key, &content).await? {
+        Presence::Verified | Presence::Absent => WriteCondition::Absent,
+        Presence::Mismatch { etag, .. } => WriteCondition::Matches(etag),
+    };
+    unstage(run, &key, condition, &content).await?;
+    for (path, _) in rest {
+        alias(run, &key, &suite_key(run, path), &content).await?;
+    }
+    Ok(())
 }
 
 /// Gives verified content its other by-hash name, within the Region.
@@ -229,16 +266,16 @@ pub(crate) enum ReadError {
 pub(crate) async fn read(
     run: &Run<'_>,
     store: &dyn Store,
-    key: &str,
+    at: &VersionedKey,
     kind: IndexKind,
     variant: &Variant,
     sink: &mut (dyn FnMut(NamedFile) + Send),
 ) -> Result<(), ReadError> {
-    let wrong = |source| ReadError::Index { key: key.to_owned(), source };
+    let wrong = |source| ReadError::Index { key: at.key.clone(), source };
     // A suite always lies in its run's archive; a root location would only make its paths unfindable.
     let location = IndexLocation::of(run.archive, run.suite, &variant.path).unwrap_or_default();
     let mut reader = IndexReader::new(kind, variant.compression, &variant.entry, &location).map_err(wrong)?;
-    let request = GetRequest { key: key.to_owned(), version: None, condition: GetCondition::Always };
+    let request = GetRequest { key: at.key.clone(), version: at.version.clone(), condition: GetCondition::Always };
     if let Got::Object { mut body, .. } = store.get(request).await.map_err(ReadError::Store)? {
         while let Some(chunk) = body.try_next().await.map_err(ReadError::Store)? {
             reader.push(&chunk, sink).map_err(wrong)?;

@@ -16,6 +16,7 @@ pub mod limits;
 mod listing;
 mod meter;
 mod objects;
+mod older_versions;
 mod pool;
 mod ports;
 mod private_keys;

@@ -24,6 +24,10 @@ pub const MAX_HOPS: u32 = 1_000;
 /// Largest state object read, in bytes: the history at its bound and a full record of what is missing fit ten times.
 pub const MAX_STATE_BYTES: usize = 16 << 20;
 
+/// Versions of one index's plain name that are listed when the index is nowhere else: a publisher every five minutes for
+/// an hour and a half. What is further back has been superseded many times over. At most as many are copied to be checked.
+pub const MAX_VERSIONS_LOOKED_THROUGH: usize = 20;
+
 /// Files to check from which on listings are cheaper than looking at each key: a page of a listing tells of a thousand.
 pub const LISTING_THRESHOLD: usize = 400;
 

@@ -255,6 +255,22 @@ impl<'a> Absence<'a> {
     }
 }
 
+/// The copy of an object of the master, bound to what was seen of it.
+pub(crate) fn copy_of(master: &dyn Store, key: &str, seen: &ObjectInfo, destination: &Destination) -> CopyRequest {
+    CopyRequest {
+        source: CopySource {
+            bucket: master.bucket().to_owned(),
+            key: key.to_owned(),
+            version: seen.version.clone(),
+            condition: SourceCondition::Matches(seen.etag.clone()),
+            size: Some(seen.size),
+        },
+        key: destination.key.clone(),
+        condition: destination.condition.clone(),
+        headers: destination.headers.clone(),
+    }
+}
+
 /// Brings content from the first of `places` in the master that holds it.
 ///
 /// The master's object is looked at before it is copied: its size is compared before any byte moves (a copy's answer
@@ -276,18 +292,7 @@ pub(crate) async fn bring(
             absence.something_else_at(&place.key, &info, found);
             continue;
         }
-        let request = CopyRequest {
-            source: CopySource {
-                bucket: master.bucket().to_owned(),
-                key: place.key.clone(),
-                version: info.version.clone(),
-                condition: SourceCondition::Matches(info.etag.clone()),
-                size: Some(info.size),
-            },
-            key: destination.key.clone(),
-            condition: destination.condition.clone(),
-            headers: destination.headers.clone(),
-        };
+        let request = copy_of(master, &place.key, &info, destination);
         match copy_verified(region, request, content).await? {
             CopyOutcome::Verified => return Ok(Brought::Verified),
             CopyOutcome::SourceGone => absence.nothing_at(&place.key),
