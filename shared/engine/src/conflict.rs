@@ -13,7 +13,7 @@ use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, StoreError
 
 use crate::EngineError;
 use crate::concurrent::try_map;
-use crate::index_files::{read, stage, staging_key, unstage};
+use crate::index_files::{VersionedKey, read, stage, staging_key, unstage};
 use crate::listing::list_all;
 use crate::objects::{Brought, Content, Place, Presence, look};
 use crate::private_keys::STATES;
@@ -255,7 +255,7 @@ async fn note_release(run: &Run<'_>, suite: &SuiteName, set: &ReleaseSet, asked:
         }
         let Some(variant) = group.readable() else { continue };
         let Some(digest) = variant.entry.digests.checkable() else { continue };
-        let index_key = suite.key(&by_hash_path(&variant.path, &digest));
+        let index = VersionedKey::newest(suite.key(&by_hash_path(&variant.path, &digest)));
         let mut sink = |file: suitecast_archive::NamedFile| {
             for asked in open.get_mut(&file.path).into_iter().flatten() {
                 if file.digests.checkable() != asked.occupied.content.digests.checkable() {
@@ -263,8 +263,8 @@ async fn note_release(run: &Run<'_>, suite: &SuiteName, set: &ReleaseSet, asked:
                 }
             }
         };
-        if let Err(error) = read(&other_run, run.region.as_ref(), &index_key, group.kind, variant, &mut sink).await {
-            tracing::warn!(suite = %suite, key = index_key, %error, "an index of a protected release cannot be read");
+        if let Err(error) = read(&other_run, run.region.as_ref(), &index, group.kind, variant, &mut sink).await {
+            tracing::warn!(suite = %suite, key = index.key, %error, "an index of a protected release cannot be read");
             note(open.into_values().flatten(), whose);
             return;
         }
