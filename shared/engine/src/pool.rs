@@ -10,7 +10,7 @@ use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::conflict::{self, Occupied, Resolution};
 use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, PROBES, SPARE_PAGES};
-use crate::listing::list;
+use crate::listing::visit;
 use crate::objects::{Brought, Content, Destination, Place, Presence, bring, look, offered};
 use crate::run::Run;
 
@@ -80,7 +80,7 @@ pub(crate) async fn check(run: &Run<'_>, batch: &Batch<'_>) -> Result<Checked, E
     let is_surveyed = are_many && (batch.survey_only || !probed.all_here);
     let mut hints = vec![Hint::Unknown; todo.len()];
     if is_surveyed {
-        hints = survey_missing(run, batch, todo, &mut checked).await?;
+        hints = survey_missing(run, batch, batch.verified, &mut checked).await?;
     }
     for position in probed.verified {
         if let Some(hint) = hints.get_mut(position) {
@@ -97,8 +97,8 @@ pub(crate) async fn check(run: &Run<'_>, batch: &Batch<'_>) -> Result<Checked, E
         }
         check_chunk(run, batch, files, hints, &mut checked).await?;
         if are_many && !is_surveyed && !checked.missing.is_empty() {
-            let rest = todo.get((number + 1) * CHUNK..).unwrap_or_default();
-            survey_missing(run, batch, rest, &mut checked).await?;
+            let looked_at = batch.verified + (number + 1) * CHUNK;
+            survey_missing(run, batch, looked_at, &mut checked).await?;
         }
         if !checked.missing.is_empty() || checked.refused.is_some() {
             break;
@@ -133,15 +133,16 @@ async fn probe(run: &Run<'_>, files: &[NamedFile]) -> Result<Probed, EngineError
     Ok(Probed { all_here: verified.len() == PROBES, verified })
 }
 
-/// Lists what the pool holds, adds to `checked` what the master lacks, and gives what the listings tell of each file. If
-/// something is missing, files whose events were lost are brought meanwhile.
+/// Lists what the pool holds of the files from the `skipped`-th on, adds to `checked` what the master lacks, and gives what
+/// the listings tell of each. If something is missing, files whose events were lost are brought meanwhile.
 async fn survey_missing(
     run: &Run<'_>,
     batch: &Batch<'_>,
-    files: &[NamedFile],
+    skipped: usize,
     checked: &mut Checked,
 ) -> Result<Vec<Hint>, EngineError> {
-    let hints = survey(run, files).await.map_err(run.failed("listing what the pool holds"))?;
+    let files = batch.files.get(skipped..).unwrap_or_default();
+    let hints = survey(run, batch.files, skipped).await.map_err(run.failed("listing what the pool holds"))?;
     for (file, hint) in files.iter().zip(&hints) {
         let key = key_of(run, file);
         match hint {
@@ -165,40 +166,30 @@ async fn survey_missing(
     Ok(hints)
 }
 
-/// Lists the directories that hold the wanted files, here and in the master, as far as that is cheaper than looking.
-async fn survey(run: &Run<'_>, files: &[NamedFile]) -> Result<Vec<Hint>, StoreError> {
-    let mut directories: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (position, file) in files.iter().enumerate() {
-        directories.entry(listing_directory(file.path.as_ref())).or_default().push(position);
+/// The files of one directory to survey.
+#[derive(Default)]
+struct Directory {
+    /// How many files the batch has there, those verified earlier too: they fill pages as well.
+    files: usize,
+    /// The positions of those to survey.
+    positions: Vec<usize>,
+}
+
+/// Lists the directories that hold the batch's files from the `skipped`-th on, here and in the master, as far as that is
+/// cheaper than looking; what is known of each of them then.
+async fn survey(run: &Run<'_>, batch: &[NamedFile], skipped: usize) -> Result<Vec<Hint>, StoreError> {
+    let mut directories: BTreeMap<&str, Directory> = BTreeMap::new();
+    for (position, file) in batch.iter().enumerate() {
+        let directory = directories.entry(listing_directory(file.path.as_ref())).or_default();
+        directory.files += 1;
+        if let Some(position) = position.checked_sub(skipped) {
+            directory.positions.push(position);
+        }
     }
-    let found = try_map(directories, LISTING_CONCURRENCY, async |(directory, positions): (&str, Vec<usize>)| {
-        let prefix = format!("{}{directory}", run.archive.prefix);
-        let pages = positions.len() * 2 / 1000 + SPARE_PAGES;
-        let here = list(run.region.as_ref(), &prefix, false, pages).await?;
-        let there = list(run.master.as_ref(), &prefix, false, pages).await?;
-        let in_region: HashMap<&str, u64> =
-            here.objects.iter().map(|listed| (listed.key.as_str(), listed.size)).collect();
-        let in_master: HashMap<&str, &Listed> =
-            there.objects.iter().map(|listed| (listed.key.as_str(), listed)).collect();
-        let hints: Vec<(usize, Hint)> = positions
-            .into_iter()
-            .filter_map(|position| {
-                let file = files.get(position)?;
-                let key = key_of(run, file);
-                let hint = match (in_region.get(key.as_str()), in_master.get(key.as_str())) {
-                    (Some(_), _) => Hint::Here,
-                    (None, _) if !here.complete => Hint::Unknown,
-                    (None, Some(listed)) if file.size.is_none_or(|size| size == listed.size) => {
-                        Hint::InMaster((*listed).clone())
-                    }
-                    (None, Some(listed)) => Hint::OtherInMaster((*listed).clone()),
-                    (None, None) if there.complete => Hint::Nowhere,
-                    (None, None) => Hint::Unknown,
-                };
-                Some((position, hint))
-            })
-            .collect();
-        Ok(hints)
+    let files = batch.get(skipped..).unwrap_or_default();
+    let wanted = directories.into_iter().filter(|(_, directory)| !directory.positions.is_empty());
+    let found = try_map(wanted, LISTING_CONCURRENCY, async |(name, directory): (&str, Directory)| {
+        survey_directory(run, files, name, &directory).await
     })
     .await?;
     let mut hints = vec![Hint::Unknown; files.len()];
@@ -208,6 +199,44 @@ async fn survey(run: &Run<'_>, files: &[NamedFile]) -> Result<Vec<Hint>, StoreEr
         }
     }
     Ok(hints)
+}
+
+/// Lists one directory: here, and in the master for what is not here. Of a page only what is wanted is kept, so memory
+/// follows the wanted files and not the pool.
+async fn survey_directory(
+    run: &Run<'_>,
+    files: &[NamedFile],
+    name: &str,
+    directory: &Directory,
+) -> Result<Vec<(usize, Hint)>, StoreError> {
+    let archive = run.archive.prefix.as_str();
+    let prefix = format!("{archive}{name}");
+    let pages = directory.files * 2 / 1000 + SPARE_PAGES;
+    let positions = directory.positions.iter();
+    let mut wanted: HashMap<&str, (usize, &NamedFile)> = positions
+        .filter_map(|&position| files.get(position).map(|file| (file.path.as_str(), (position, file))))
+        .collect();
+    let mut found = Vec::new();
+    let is_complete = visit(run.region.as_ref(), &prefix, pages, |listed| {
+        if let Some((position, _)) = listed.key.strip_prefix(archive).and_then(|path| wanted.remove(path)) {
+            found.push((position, Hint::Here));
+        }
+    })
+    .await?;
+    if wanted.is_empty() || !is_complete {
+        return Ok(found);
+    }
+    let is_complete = visit(run.master.as_ref(), &prefix, pages, |listed| {
+        if let Some((position, file)) = listed.key.strip_prefix(archive).and_then(|path| wanted.remove(path)) {
+            let is_as_named = file.size.is_none_or(|size| size == listed.size);
+            found.push((position, if is_as_named { Hint::InMaster(listed) } else { Hint::OtherInMaster(listed) }));
+        }
+    })
+    .await?;
+    if is_complete {
+        found.extend(wanted.into_values().map(|(position, _)| (position, Hint::Nowhere)));
+    }
+    Ok(found)
 }
 
 /// The directory whose listing tells of a file: two below the archive's root and one letter (`pool/main/a/`), the
