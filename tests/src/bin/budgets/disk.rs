@@ -148,7 +148,10 @@ impl DiskBucket {
 }
 
 fn info(size: u64, sha256: Option<Digest>) -> ObjectInfo {
-    let etag = ETag::new(&sha256.map_or_else(String::new, |digest| digest.to_string()));
+    // As long as an MD5, which tags are.
+    let mut tag = sha256.map_or_else(String::new, |digest| digest.to_string());
+    tag.truncate(32);
+    let etag = ETag::new(&tag);
     ObjectInfo { etag, size, sha256, version: None, last_modified: None }
 }
 

@@ -1,4 +1,5 @@
 //! How much memory a publish run takes: one run, of the engine itself, in a process of its own, over buckets on the disk.
+//! What the SDK takes for its connections comes on top in a function.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use suitecast_archive::SuiteName;
+use suitecast_archive::{Release, SuiteName};
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_engine::{Clock, Outcome, Ports, Settings};
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
@@ -84,8 +85,12 @@ fn run(name: &'static str, directory: &Path, generation: &Generation) -> Result<
     let (true, &[peak_bytes, requests]) = (output.status.success(), numbers.as_slice()) else {
         return Err(format!("{name}: {printed}{}", String::from_utf8_lossy(&output.stderr)).into());
     };
-    let xz = generation.files.iter().find(|(key, _)| key.ends_with("Packages.xz"));
-    let indices = format!("Packages.xz of {}", table::mebibytes(xz.map_or(0, |(_, bytes)| bytes.len() as u64)));
+    let release = Release::parse(&generation.files[&generation.suite_key("Release")])?;
+    let size = |suffix: &str| {
+        let entry = release.entries.iter().find(|(path, _)| path.as_str().ends_with(suffix));
+        table::mebibytes(entry.map_or(0, |(_, entry)| entry.size))
+    };
+    let indices = format!("Packages of {}, xz {}", size("Packages"), size("Packages.xz"));
     Ok(Measured { name, peak_bytes, requests, indices })
 }
 
