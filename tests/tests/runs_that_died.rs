@@ -12,7 +12,7 @@ use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_store::{GetCondition, GetRequest, Got, Store};
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices, Signing};
 use suitecast_testing::{Aftermath, Moment};
-use suitecast_tests::edits::with_changed_file;
+use suitecast_tests::edits::{with_changed_file, with_release};
 use suitecast_tests::watcher::Watcher;
 use suitecast_tests::world::{MASTER, REGION, World, default_settings};
 
@@ -206,6 +206,30 @@ async fn a_wake_up_that_finds_a_dead_run_s_lease_comes_back_for_it() {
     world.clock.advance(PAST_THE_LEASE);
     world.publish(look()).await.unwrap();
     assert!(world.serves(&generations[1]).await, "no sweep was needed");
+}
+
+#[tokio::test]
+async fn what_the_live_release_could_do_without_it_does_not_vouch_for() {
+    let maker = maker().binary_all(true);
+    let first = maker.generation(1).unwrap();
+    let is_of_all = |key: &&String| key.contains("/binary-all/");
+    let mut world = World::default();
+    world.upload_keys(&first, first.changed.iter().filter(|key| !is_of_all(key)));
+    world.settle().await;
+    assert!(world.serves(&first).await, "clients do not look at binary-all: {:#?}", world.reports.last());
+    // The same indices, and from now on clients look there too.
+    let second = with_release(&maker, &first, |text| {
+        assert!(text.contains("No-Support-for-Architecture-all: Packages\n"));
+        text.replace("No-Support-for-Architecture-all: Packages\n", "")
+    });
+    let changes = second.changes_since(&first).changed;
+    world.upload_keys(&second, &changes);
+    world.settle().await;
+    assert!(world.serves(&first).await, "swapped to a release whose index is nowhere: {}", world.view(SUITE).await);
+    world.upload_keys(&second, second.files.keys().filter(is_of_all));
+    world.settle().await;
+    assert!(world.serves(&second).await, "{:#?}", world.reports.last());
+    assert!(world.view(SUITE).await.is_settled(), "{}", world.view(SUITE).await);
 }
 
 #[tokio::test]

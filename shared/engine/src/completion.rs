@@ -227,17 +227,14 @@ async fn try_release(
         verified: BTreeMap::new(),
     };
     let earlier = held.remembered.state.progress_of(&progress).cloned();
-    let filling = Filling { set: target.set, previous, progress: earlier.as_ref() };
+    let filling = Filling::new(run, target.set, previous, earlier.as_ref());
     match fill(run, &filling).await? {
         Filled::Whole { present, in_place } => {
-            let before = match (vouched, previous) {
-                (Some(served), Some(_)) => Some(served.identity),
-                _ => None,
-            };
+            let before = vouched.map(|served| served.identity).zip(filling.vouching());
             let plan = plan_swap(
                 target.set,
                 &present,
-                before.as_ref().zip(previous).map(|(identity, release)| Before { identity, release }),
+                before.as_ref().map(|(identity, release)| Before { identity, release }),
                 in_place,
             );
             carry_out(run, held, seeing, target, plan, options).await

@@ -1,6 +1,6 @@
 //! Filling a Region with everything that a release names, before anything that clients see is touched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use suitecast_archive::{
     ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Variant, by_hash_path, index_groups,
@@ -58,13 +58,56 @@ pub(crate) struct Filling<'a> {
     pub(crate) previous: Option<&'a Release>,
     /// What an earlier slice verified of the very same work.
     pub(crate) progress: Option<&'a Progress>,
+    /// The paths of the indices that the live release vouches for.
+    vouched: BTreeSet<ArchivePath>,
 }
 
-impl Filling<'_> {
-    /// Whether the verified live release lists this very file.
-    fn is_vouched(&self, variant: &Variant) -> bool {
-        self.previous.is_some_and(|previous| previous.entries.get(&variant.path) == Some(&variant.entry))
+impl<'a> Filling<'a> {
+    pub(crate) fn new(
+        run: &Run<'_>,
+        set: &'a ReleaseSet,
+        previous: Option<&'a Release>,
+        progress: Option<&'a Progress>,
+    ) -> Self {
+        let vouched = previous.map(|previous| vouched_paths(run, &set.release, previous)).unwrap_or_default();
+        Self { set, previous, progress, vouched }
     }
+
+    /// The live release with no more indices than it vouches for.
+    pub(crate) fn vouching(&self) -> Option<Release> {
+        let mut release = self.previous?.clone();
+        release.entries.retain(|path, _| self.vouched.contains(path));
+        Some(release)
+    }
+
+    /// Whether the verified live release vouches for this very file.
+    fn is_vouched(&self, variant: &Variant) -> bool {
+        self.vouched.contains(&variant.path)
+    }
+}
+
+/// The indices that a release shares with the live one and that were verified, or may be absent, under both. What the live
+/// release could do without may be absent, so it vouches for nothing that this one needs.
+fn vouched_paths(run: &Run<'_>, release: &Release, previous: &Release) -> BTreeSet<ArchivePath> {
+    let scope = &run.settings.scope;
+    let before: BTreeMap<ArchivePath, IndexGroup> =
+        index_groups(previous, scope).into_iter().map(|group| (group.stem.clone(), group)).collect();
+    let mut vouched = BTreeSet::new();
+    for group in index_groups(release, scope) {
+        let Some(before) = before.get(&group.stem) else { continue };
+        let earlier = |variant: &Variant| {
+            before.variants.iter().find(|earlier| (&earlier.path, &earlier.entry) == (&variant.path, &variant.entry))
+        };
+        let is_vouched = |variant: &Variant| match (group.need, before.need) {
+            (Need::Nothing, _) => earlier(variant).is_some(),
+            (_, Need::Nothing) => false,
+            (Need::Each, _) => earlier(variant).is_some_and(|earlier| earlier.required || !variant.required),
+            // Any one of them may be the one that is there.
+            (Need::One, _) => before.variants == group.variants,
+        };
+        vouched.extend(group.variants.iter().filter(|variant| is_vouched(variant)).map(|variant| variant.path.clone()));
+    }
+    vouched
 }
 
 /// Where each index that was looked at can be read: `None` stands for the Region's by-hash name, a key for the master's.
