@@ -149,12 +149,16 @@ fn half_replaced(observation: &Observation<'_>, identity: &Identity) -> Option<&
         if candidate.release_gpg.is_none() || identity.release_gpg.is_none() {
             continue;
         }
+        // What waits was never served and may be the half-replaced one itself, so it keeps no set out for ever.
+        if has_stood(observation) {
+            return None;
+        }
         let has_its_signature = identity.release_gpg == candidate.release_gpg;
         if has_its_signature && identity.release != candidate.release {
             return Some("Release is new but Release.gpg is that of a release that waits");
         }
         let has_its_text = (identity.in_release, identity.release) == (candidate.in_release, candidate.release);
-        if has_its_text && !has_stood(observation) {
+        if has_its_text {
             return Some("Release.gpg is new while the files that it comes with are those of a release that waits");
         }
     }

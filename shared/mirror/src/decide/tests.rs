@@ -201,6 +201,18 @@ fn files_of_a_release_that_waits_do_not_pass_for_those_of_the_next() {
     }
 }
 
+#[test]
+fn a_half_replaced_set_taken_for_a_release_keeps_the_whole_one_out_for_no_longer_than_an_upload_takes() {
+    // The signature of the eleventh came first, and was seen over the files of the tenth.
+    let whole = files(11, "a");
+    let half = ReleaseFiles { release_gpg: whole.release_gpg.clone(), ..files(10, "a") };
+    let candidates = [Candidate { identity: Identity::of(&half), date: set(half).release.date }];
+    let first = waiting(decide(&Observation { candidates: &candidates, ..observation(&whole) }));
+    let now = noon(20) + SignedDuration::from_mins(15);
+    let later = Observation { now, unsettled: Some(&first), candidates: &candidates, ..observation(&whole) };
+    assert_eq!(published(&decide(&later)), Some((Identity::of(&whole), false)));
+}
+
 proptest! {
     /// Whatever is observed: without force nothing older than what is served is published, nothing from the future ever,
     /// and never anything from a hold.
