@@ -2,7 +2,7 @@
 //! does the work, or within it while news arrive. An apt client sees a whole suite at every moment, its `Date` never goes
 //! back, and everything comes to rest with the newest release served.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 use std::sync::{Arc, Mutex};
 
@@ -135,10 +135,9 @@ async fn an_apt_client_sees_a_whole_suite_whichever_write_a_publisher_is_held_ba
                 world.clock.advance(PAST_THE_LEASE);
                 world.sweep().await;
                 world.settle().await;
-                let seen = watched.lock().unwrap();
+                let seen = std::mem::take(&mut *watched.lock().unwrap());
                 assert_eq!(seen.wrong, Vec::<String>::new(), "{at}");
                 looks += seen.looks;
-                drop(seen);
                 assert!(world.serves(newest).await, "{at}: {:#?}", world.reports.last());
                 assert!(world.view(SUITE).await.is_settled(), "{at}");
                 points += 1;

@@ -165,7 +165,8 @@ async fn bytes_that_a_live_release_names_stay_though_its_state_is_lost() {
     let maker = maker().plain_indices(PlainIndices::Shipped);
     let generations = maker.history(2).unwrap();
     let mut world = serving(&generations[0]).await;
-    let changed = generations[0].pool_keys().find(|key| key.contains("tiny-data") && key.ends_with(".deb")).unwrap();
+    let changed =
+        generations[0].pool_keys().find(|key| key.contains("tiny-data") && key.ends_with("_all.deb")).unwrap();
     let second = with_changed_file(&maker, &generations[1], changed);
     let region = world.s3.bucket(REGION);
     let page = region
@@ -289,7 +290,8 @@ async fn one_suite_that_cannot_be_audited_does_not_keep_the_others_from_it() {
     }
     world.settle().await;
     // One suite's pool file is gone, here and in the master.
-    let lost = of("bookworm").generation(1).unwrap().pool_keys().find(|key| key.ends_with(".deb")).unwrap().to_owned();
+    let lost =
+        of("bookworm").generation(1).unwrap().pool_keys().find(|key| key.ends_with("_amd64.deb")).unwrap().to_owned();
     world.s3.bucket(REGION).delete(&lost).await.unwrap();
     world.s3.bucket(MASTER).delete(&lost).await.unwrap();
     world.clock.advance(A_DAY);
