@@ -138,7 +138,7 @@ async fn three_the_date_of_the_live_release_never_goes_back_unless_forced() {
     assert!(reason.contains("replay with force"), "{reason}");
     assert!(world.serves(second).await);
     // A release that waited becomes whole when a newer one is served.
-    let held = third.changed.iter().find(|key| key.contains("hello-suitecast") && key.ends_with(".deb")).unwrap();
+    let held = third.changed.iter().find(|key| key.contains("hello-suitecast") && key.ends_with("_amd64.deb")).unwrap();
     world.upload_keys(third, third.changed.iter().filter(|key| *key != held));
     world.settle().await;
     assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Waiting);
@@ -163,7 +163,7 @@ async fn three_the_date_of_the_live_release_never_goes_back_unless_forced() {
 
 /// Promise 4, for now without an end to the grace: nothing is deleted outside `.suitecast/`, and no pool file or by-hash
 /// name that any release ever named is overwritten. Red when `conflict.rs` overwrites what is named:
-/// `Named::ByThisSuite if allowed` made `Named::ByThisSuite`.
+/// `Named::InThisSuite if allowed` made `Named::InThisSuite`.
 #[tokio::test]
 async fn four_nothing_that_a_release_named_is_deleted_or_overwritten() {
     let maker = maker();
@@ -197,8 +197,8 @@ async fn four_nothing_that_a_release_named_is_deleted_or_overwritten() {
     world.settle().await;
     assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Withdrawn);
     assert!(world.serves(&generations[0]).await);
-    let sights = watcher.sights();
-    let deleted = sights.effects.iter().filter(|effect| effect.operation == Operation::Delete);
+    let effects = watcher.sights().effects.clone();
+    let deleted = effects.iter().filter(|effect| effect.operation == Operation::Delete);
     let outside: Vec<&str> =
         deleted.map(|effect| effect.key.as_str()).filter(|key| !key.starts_with(".suitecast/")).collect();
     assert_eq!(outside, Vec::<&str>::new());
@@ -272,8 +272,8 @@ async fn whatever_becomes_of_events_a_sweep_brings_the_newest_complete_release()
     let generations = maker().history(3).unwrap();
     for seed in 0..10 {
         let lost_percent = if seed == 0 { 100 } else { 30 };
-        let mut world = World::default();
-        world.mishaps = Mishaps { seed, lost_percent, doubled_percent: 30, reordered: true };
+        let mishaps = Mishaps { seed, lost_percent, doubled_percent: 30, reordered: true };
+        let mut world = World { mishaps, ..World::default() };
         let watcher = Watcher::over(&world, SUITE);
         for generation in &generations {
             world.upload_changes(generation);

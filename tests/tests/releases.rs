@@ -35,7 +35,7 @@ async fn serving(settings: Settings, generation: &Generation) -> World {
 }
 
 fn is_plain_package(key: &str) -> bool {
-    key.contains("/plain-") && key.ends_with(".deb")
+    key.contains("/plain-") && (key.ends_with("_amd64.deb") || key.ends_with("_all.deb"))
 }
 
 fn greeting(generation: &Generation) -> String {
