@@ -234,6 +234,21 @@ async fn what_the_live_release_could_do_without_it_does_not_vouch_for() {
 }
 
 #[tokio::test]
+async fn a_slice_too_short_for_all_indices_still_brings_one_of_them_to_its_end() {
+    let generation = ArchiveMaker::new(3).suite("bookworm").plain_packages(1).generation(1).unwrap();
+    let mut settings = default_settings();
+    settings.slice = std::time::Duration::ZERO;
+    let mut world = World::new(settings);
+    world.upload_changes(&generation);
+    world.uploads();
+    world.sweep().await;
+    world.settle().await;
+    assert!(world.serves(&generation).await, "{:#?}", world.reports.last());
+    // Two components of two architectures and sources: six indices, one a run.
+    assert!((6..12).contains(&world.publish_runs), "{} runs", world.publish_runs);
+}
+
+#[tokio::test]
 async fn many_files_changed_in_place_are_judged_in_one_reading_of_what_is_served() {
     let maker = maker().plain_indices(PlainIndices::Shipped);
     let generations = maker.history(2).unwrap();

@@ -105,6 +105,8 @@ pub(crate) async fn publish(
 fn note_audit(run: &Run<'_>, held: &mut Held<'_>, options: Options) {
     if options.full {
         held.state().audited_at = Some(run.now());
+        // The next one begins anew.
+        held.state().progress.retain(|progress| !progress.full);
     }
 }
 

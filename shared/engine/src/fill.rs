@@ -241,7 +241,19 @@ async fn fill_named_files(
     let mut in_place = Vec::new();
     let mut known = KnownFiles::default();
     let mut would_copy = 0;
+    let mut has_advanced = false;
     for group in groups.iter().filter(|group| group.kind.names_files() && group.need != Need::Nothing) {
+        if verified.get(&group.stem).is_some_and(|earlier| earlier.is_all) {
+            // Reading all indices of a large suite may take a slice by itself.
+            continue;
+        }
+        if run.is_over() && !missing.is_empty() {
+            // Enough is known to wait for it.
+            break;
+        }
+        if run.is_over() && has_advanced {
+            return Ok(Filled::SliceOver { verified });
+        }
         let variants = match readable_variants(filling, group, readable) {
             Reading::NotNeeded => continue,
             Reading::From(variants) => variants,
@@ -276,9 +288,11 @@ async fn fill_named_files(
             return Ok(Filled::Refused { rule });
         }
         // A file to overwrite during the swap must be found again by a run that goes on from here.
-        if checked.in_place.is_empty() && checked.verified > 0 {
+        if checked.in_place.is_empty() && (checked.verified > 0 || files.is_empty()) {
             let digest = run_digest(files.get(..checked.verified).unwrap_or_default());
-            verified.insert(group.stem.clone(), VerifiedFiles { count: checked.verified, digest });
+            let is_all = checked.missing.is_empty() && checked.verified == files.len();
+            verified.insert(group.stem.clone(), VerifiedFiles { count: checked.verified, digest, is_all });
+            has_advanced |= is_all;
         }
         let unfinished = checked.missing.is_empty() && checked.verified < files.len() && !batch.survey_only;
         missing.append(checked.missing);

@@ -97,6 +97,9 @@ pub struct VerifiedFiles {
     /// Which: the digest over the run (see [`run_digest`](crate::run_digest)). What has to be checked depends on what
     /// else could be read, so a count alone could mean other files.
     pub digest: Digest,
+    /// Whether that is all that had to be checked, so that the index need not be read again.
+    #[serde(default)]
+    pub is_all: bool,
 }
 
 /// How far a fill has come, so that the next slice goes on there.
