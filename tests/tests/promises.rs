@@ -162,8 +162,8 @@ async fn three_the_date_of_the_live_release_never_goes_back_unless_forced() {
 }
 
 /// Promise 4, for now without an end to the grace: nothing is deleted outside `.suitecast/`, and no pool file or by-hash
-/// name that any release ever named is overwritten. Red when `conflict.rs` overwrites what is named:
-/// `Named::InThisSuite if allowed` made `Named::InThisSuite`.
+/// name that any release ever named is overwritten. Red when `conflict.rs` overwrites what is named: `if allowed` left out
+/// of its match on who names the old bytes.
 #[tokio::test]
 async fn four_nothing_that_a_release_named_is_deleted_or_overwritten() {
     let maker = maker();
