@@ -1,6 +1,6 @@
 //! Deciding what a Region does about a suite: pure functions of what was observed.
 //!
-//! Nothing here does I/O, reads a clock or knows S3. [`decide`] says whether a release is to be published, waited for
+//! Nothing here does I/O, reads a clock or knows S3. [`decide()`] says whether a release is to be published, waited for
 //! or refused; [`plan_swap`] lays the writes of a swap out in their order; [`SuiteState`] is what is remembered between
 //! runs. The engine carries it out.
 
