@@ -78,6 +78,10 @@ pub(crate) async fn compare(
         Ok(Got::Object { body, .. }) => body,
         Ok(Got::Unchanged) => return Ok(mismatch("unreadable under a condition".into())),
         Err(error) if error.kind == ErrorKind::NotFound => return Ok(Presence::Absent),
+        // Replaced between the look and the reading: worth another look, which is no failure for good.
+        Err(error) if error.kind == ErrorKind::PreconditionFailed => {
+            return Err(StoreError { kind: ErrorKind::Conflict, ..error });
+        }
         Err(error) => return Err(error),
     };
     let mut hasher = Hasher::new();
