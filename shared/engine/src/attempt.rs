@@ -1,5 +1,7 @@
 //! One attempt at a suite under its lease: what is observed and what follows from it.
 
+use std::collections::BTreeSet;
+
 use suitecast_mirror::{Decision, Observation, ReleaseFiles, ReleaseTags, ServedRelease, decide};
 
 use crate::completion::{self, Target};
@@ -112,14 +114,14 @@ async fn settle(run: &Run<'_>, held: &mut Held<'_>, in_master: &ReleaseTags) -> 
     if let Some(live) = &mut state.live {
         live.in_master = in_master.clone();
     }
-    let waited = state.waiting.take();
+    state.waiting = None;
     state.filling = None;
     state.progress.clear();
     let dropped = std::mem::take(&mut state.candidates);
     if run.looks_only {
         return Ok(());
     }
-    waiting::unmark(run, waited.as_ref(), None).await?;
+    waiting::keep_markers(run, held, BTreeSet::new()).await?;
     candidates::forget(run, &dropped).await
 }
 

@@ -1,10 +1,11 @@
 //! Making releases live: the master's newest if it is whole, or else the newest that waited and is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use suitecast_mirror::{
-    Before, Candidate, Identity, Intent, Live, MissingObjects, Progress, ReleaseSet, ReleaseTags, SwapPlan, plan_swap,
+    Awaited, Before, Candidate, Identity, Intent, Live, MissingObjects, Progress, ReleaseSet, ReleaseTags, SwapPlan,
+    plan_swap,
 };
 
 use crate::attempt::{Seeing, finish};
@@ -75,12 +76,13 @@ pub(crate) async fn publish(
         .because(format!("{} object(s) that the release names are not in the master yet", missing.count()));
     (answer.live_date, answer.master_date) = (live_date, master_date);
     if run.looks_only {
-        answer.waiting = Some(waiting::record(run, &held.remembered.state, newest.set.identity, &missing, Vec::new()));
+        answer.waiting = Some(waiting::record(run, &held.remembered.state, newest.set.identity, &missing));
         return Ok(Look::Answer(Box::new(answer)));
     }
     wait_for(run, held, newest.set, &missing).await?;
     answer.waiting.clone_from(&held.remembered.state.waiting);
-    if let Some(swapped) = try_candidates(run, held, seeing, newest.set, options).await? {
+    let mut awaited: Vec<Awaited> = missing.awaited().cloned().into_iter().collect();
+    if let Some(swapped) = try_candidates(run, held, seeing, newest.set, options, &mut awaited).await? {
         match swapped {
             Tried::Swapped(instead) => {
                 answer.outcome = Outcome::Swapped;
@@ -91,12 +93,13 @@ pub(crate) async fn publish(
             _ => return look_again(run, held, options).await,
         }
     }
-    let look = finish(run, held, options, answer).await?;
-    match (look, missing.awaited()) {
-        (Look::Answer(answer), Some(awaited)) if waiting::came_meanwhile(run, awaited).await? => {
+    let markers = waiting::mark(run, &awaited).await?;
+    waiting::keep_markers(run, held, markers).await?;
+    match finish(run, held, options, answer).await? {
+        Look::Answer(answer) if waiting::came_meanwhile(run, &awaited).await? => {
             Ok(Look::Again((answer.outcome == Outcome::Swapped).then_some(answer)))
         }
-        (look, _) => Ok(look),
+        look => Ok(look),
     }
 }
 
@@ -179,31 +182,28 @@ async fn wait_for(
     set: &ReleaseSet,
     missing: &MissingObjects,
 ) -> Result<(), EngineError> {
-    let markers = match missing.awaited() {
-        Some(awaited) => waiting::mark(run, awaited).await?,
-        None => Vec::new(),
-    };
-    let record = waiting::record(run, &held.remembered.state, set.identity, missing, markers);
+    let record = waiting::record(run, &held.remembered.state, set.identity, missing);
     let dropped = candidates::keep(run, held.state(), set).await?;
-    candidates::forget(run, &dropped).await?;
-    let before = held.state().waiting.replace(record);
-    waiting::unmark(run, before.as_ref(), held.remembered.state.waiting.as_ref()).await
+    held.state().waiting = Some(record);
+    candidates::forget(run, &dropped).await
 }
 
 /// Tries the releases that waited before this one, newest first, so that a suite that changes faster than it can be
-/// filled still moves.
+/// filled still moves. Adds what those that wait on are waiting for.
 async fn try_candidates(
     run: &Run<'_>,
     held: &mut Held<'_>,
     seeing: &Seeing,
     newest: &ReleaseSet,
     options: &Options,
+    awaited: &mut Vec<Awaited>,
 ) -> Result<Option<Tried>, EngineError> {
     for candidate in hopeful(held, seeing, newest, *options) {
         let Some(set) = candidates::load(run, &candidate).await? else { continue };
         let target = Target { set: &set, in_master: ReleaseTags::default(), hold: false };
         match try_release(run, held, seeing, &target, options).await? {
-            Tried::Missing(_) | Tried::Refused(_) | Tried::WouldSwap(_) => {}
+            Tried::Missing(missing) => awaited.extend(missing.awaited().cloned()),
+            Tried::Refused(_) | Tried::WouldSwap(_) => {}
             tried => return Ok(Some(tried)),
         }
     }
@@ -320,8 +320,10 @@ async fn clear_what_waited(
         .waiting
         .as_ref()
         .is_some_and(|waiting| state.candidates.iter().any(|kept| kept.identity == waiting.identity));
-    let waited = if is_still_waiting { None } else { state.waiting.take() };
-    waiting::unmark(run, waited.as_ref(), None).await?;
+    if !is_still_waiting {
+        state.waiting = None;
+        waiting::keep_markers(run, held, BTreeSet::new()).await?;
+    }
     candidates::forget(run, &dropped).await
 }
 

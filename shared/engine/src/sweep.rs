@@ -188,9 +188,9 @@ async fn remove_stale_markers(
     let is_stale = |marker: &Listed| {
         let is_old = marker.last_modified.is_some_and(|written| now.duration_since(written) >= AUDIT_EVERY);
         let suite = private_keys::parse_marker(&marker.key).map(|(_, suite)| suite);
-        let is_mentioned = suite.and_then(|suite| states.get(&suite)).is_some_and(|state| {
-            state.lease.is_some() || state.waiting.as_ref().is_some_and(|waiting| waiting.markers.contains(&marker.key))
-        });
+        let is_mentioned = suite
+            .and_then(|suite| states.get(&suite))
+            .is_some_and(|state| state.lease.is_some() || state.markers.contains(&marker.key));
         is_old && !is_mentioned
     };
     let mut removed = 0;

@@ -7,13 +7,15 @@ use suitecast_mirror::{Awaited, Identity, MissingObjects, SeenKey, SuiteState, W
 use suitecast_store::{ObjectHeaders, PutRequest, WriteCondition};
 
 use crate::concurrent::try_map;
+use crate::lease::Held;
 use crate::run::Run;
 use crate::{EngineError, private_keys};
 
-/// Writes a marker for each key that could bring the awaited object. Before the state, so that an upload that comes
-/// right after finds one.
-pub(crate) async fn mark(run: &Run<'_>, awaited: &Awaited) -> Result<Vec<String>, EngineError> {
-    let markers: Vec<String> = awaited.keys.iter().map(|seen| private_keys::marker(&seen.key, run.suite)).collect();
+/// Writes a marker for each key that could bring an awaited object. Before the state, so that an upload that comes right
+/// after finds one.
+pub(crate) async fn mark(run: &Run<'_>, awaited: &[Awaited]) -> Result<BTreeSet<String>, EngineError> {
+    let keys = awaited.iter().flat_map(|awaited| &awaited.keys);
+    let markers: BTreeSet<String> = keys.map(|seen| private_keys::marker(&seen.key, run.suite)).collect();
     try_map(&markers, run.concurrency(), async |key: &String| {
         let request = PutRequest {
             key: key.clone(),
@@ -30,8 +32,9 @@ pub(crate) async fn mark(run: &Run<'_>, awaited: &Awaited) -> Result<Vec<String>
 
 /// Whether an upload came between the look that found the object missing and the marker: the event of such an upload
 /// may have found no marker.
-pub(crate) async fn came_meanwhile(run: &Run<'_>, awaited: &Awaited) -> Result<bool, EngineError> {
-    let looks = try_map(&awaited.keys, run.concurrency(), async |seen: &SeenKey| {
+pub(crate) async fn came_meanwhile(run: &Run<'_>, awaited: &[Awaited]) -> Result<bool, EngineError> {
+    let keys = awaited.iter().flat_map(|awaited| &awaited.keys);
+    let looks = try_map(keys, run.concurrency(), async |seen: &SeenKey| {
         let now = run.master.head(&seen.key).await?;
         Ok(now.map(|info| info.etag.as_str().to_owned()) != seen.tag)
     })
@@ -41,31 +44,22 @@ pub(crate) async fn came_meanwhile(run: &Run<'_>, awaited: &Awaited) -> Result<b
 }
 
 /// What to remember of a release that waits.
-pub(crate) fn record(
-    run: &Run<'_>,
-    state: &SuiteState,
-    identity: Identity,
-    missing: &MissingObjects,
-    markers: Vec<String>,
-) -> Waiting {
+pub(crate) fn record(run: &Run<'_>, state: &SuiteState, identity: Identity, missing: &MissingObjects) -> Waiting {
     let since = match &state.waiting {
         Some(before) if before.identity == identity => before.since,
         _ => run.now(),
     };
-    Waiting { identity, since, count: missing.count(), missing: missing.first().to_vec(), markers }
+    Waiting { identity, since, count: missing.count(), missing: missing.first().to_vec() }
 }
 
-/// Removes the markers that no state mentions any more. Left behind by a crash they cost a wake-up each, no more.
-pub(crate) async fn unmark(
+/// Makes these the suite's markers, and removes its others. One left behind by a crash costs a wake-up, no more.
+pub(crate) async fn keep_markers(
     run: &Run<'_>,
-    before: Option<&Waiting>,
-    after: Option<&Waiting>,
+    held: &mut Held<'_>,
+    markers: BTreeSet<String>,
 ) -> Result<(), EngineError> {
-    let markers = |waiting: Option<&Waiting>| -> BTreeSet<String> {
-        waiting.map(|waiting| waiting.markers.iter().cloned().collect()).unwrap_or_default()
-    };
-    let kept = markers(after);
-    let stale = markers(before).into_iter().filter(|marker| !kept.contains(marker));
+    let stale: Vec<String> = held.state().markers.difference(&markers).cloned().collect();
+    held.state().markers = markers;
     try_map(stale, run.concurrency(), async |marker: String| run.region.delete(&marker).await)
         .await
         .map_err(run.failed("removing markers of what came"))?;

@@ -3,7 +3,7 @@
 //! It only remembers. The region bucket's own bytes are the truth, and every write of a swap is conditional on them, so
 //! a state that is lost or stale costs time and never correctness.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -155,8 +155,6 @@ pub struct Waiting {
     pub count: usize,
     /// The first of them.
     pub missing: Vec<Missing>,
-    /// Keys of the markers that wake the suite when the awaited upload comes.
-    pub markers: Vec<String>,
 }
 
 /// A set of release files that cannot be used, and since when.
@@ -215,6 +213,9 @@ pub struct SuiteState {
     /// What is waited for.
     #[serde(default)]
     pub waiting: Option<Waiting>,
+    /// Keys of the markers that wake the suite when an awaited upload comes: for the newest release and for each candidate.
+    #[serde(default)]
+    pub markers: BTreeSet<String>,
     /// A mixed set, and since when.
     #[serde(default)]
     pub unsettled: Option<Unsettled>,
@@ -266,6 +267,7 @@ impl SuiteState {
             progress: Vec::new(),
             filling: None,
             waiting: None,
+            markers: BTreeSet::new(),
             unsettled: None,
             candidates: Vec::new(),
             hold: None,
