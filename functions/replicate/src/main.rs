@@ -9,6 +9,7 @@ use suitecast_lambda::runs::Runs;
 use suitecast_replicate::Handler;
 
 #[tokio::main]
+#[allow(clippy::disallowed_methods, reason = "the one place where the environment is read")]
 async fn main() -> Result<(), Error> {
     logs::start();
     let config = Config::read(Function::Replicate, |name| std::env::var(name).ok())

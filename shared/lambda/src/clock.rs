@@ -8,6 +8,7 @@ use suitecast_engine::Clock;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "this is the port's one implementation")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
