@@ -48,6 +48,30 @@ async fn full(world: &mut World) -> PublishReport {
 }
 
 #[tokio::test]
+async fn a_step_back_to_a_release_that_is_not_whole_yet_takes_place_when_it_is() {
+    let generations = maker().history(2).unwrap();
+    let (older, newer) = (&generations[0], &generations[1]);
+    let mut world = World::default();
+    world.upload_keys(newer, newer.files.keys());
+    world.settle().await;
+    assert!(world.serves(newer).await);
+    let held =
+        older.pool_keys().find(|key| !newer.files.contains_key(*key) && key.ends_with(".deb")).unwrap().to_owned();
+    world.upload_keys(older, older.files.keys().filter(|key| **key != held));
+    world.settle().await;
+    assert!(world.serves(newer).await, "an older release goes live by force only");
+    let forced = world.publish(PublishRequest { force: true, ..request(SUITE) }).await.unwrap();
+    assert_eq!((forced.outcome, forced.missing_count), (Outcome::Waiting, 1), "{forced:#?}");
+    // The upload's own event says nothing of the force.
+    world.upload(&held, older.files[&held].clone());
+    world.settle().await;
+    assert!(world.serves(older).await, "{:#?}", world.reports.last());
+    world.upload_keys(newer, &newer.changed);
+    world.settle().await;
+    assert!(world.serves(older).await, "the suite is held where it was forced to");
+}
+
+#[tokio::test]
 async fn of_releases_that_wait_the_newest_complete_one_is_swapped() {
     let generations = maker().history(4).unwrap();
     let mut world = serving(default_settings(), &generations[0]).await;

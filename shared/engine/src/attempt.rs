@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use suitecast_mirror::{Decision, Observation, ReleaseFiles, ReleaseTags, ServedRelease, decide};
+use suitecast_mirror::{Decision, Identity, Observation, ReleaseFiles, ReleaseTags, ServedRelease, decide};
 
 use crate::completion::{self, Target};
 use crate::lease::{self, Held};
@@ -38,6 +38,11 @@ pub(crate) async fn work(
         None => read_master(run).await?,
     };
     let seeing = observe(run, held).await?;
+    match held.state().forced {
+        Some(forced) if forced == Identity::of(&master.files) => options.force = true,
+        // The master moved on: what was forced is no longer there to be served.
+        _ => held.state().forced = None,
+    }
     let state = &held.remembered.state;
     let decision = decide(&Observation {
         now: run.now(),

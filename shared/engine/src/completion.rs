@@ -80,6 +80,9 @@ pub(crate) async fn publish(
         return Ok(Look::Answer(Box::new(answer)));
     }
     wait_for(run, held, newest.set, &missing).await?;
+    if options.force {
+        held.state().forced = Some(newest.set.identity);
+    }
     answer.waiting.clone_from(&held.remembered.state.waiting);
     let mut awaited: Vec<Awaited> = missing.awaited().cloned().into_iter().collect();
     if let Some(swapped) = try_candidates(run, held, seeing, newest.set, options, &mut awaited).await? {
@@ -345,6 +348,7 @@ pub(crate) fn commit_to_state(run: &Run<'_>, held: &mut Held<'_>, intent: Intent
         swapped_at: now,
     });
     state.hold = intent.hold.then_some(intent.identity);
+    state.forced = None;
     state.intent = None;
     let served = intent.identity;
     state.progress.retain(|progress| progress.identity != served);

@@ -222,6 +222,9 @@ pub struct SuiteState {
     /// Releases that waited, newest first.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
+    /// A release that was asked for by force and waits: the upload that wakes the suite says nothing of the force.
+    #[serde(default)]
+    pub forced: Option<Identity>,
     /// The release the suite is held at after a forced step back.
     #[serde(default)]
     pub hold: Option<Identity>,
@@ -270,6 +273,7 @@ impl SuiteState {
             markers: BTreeSet::new(),
             unsettled: None,
             candidates: Vec::new(),
+            forced: None,
             hold: None,
             audited_at: None,
             history: Vec::new(),
