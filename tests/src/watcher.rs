@@ -23,6 +23,8 @@ pub struct Sights {
     pub broken: Vec<String>,
     /// The release files that were served, one after another.
     pub lives: Vec<LiveRelease>,
+    /// Where the `Date` served went back.
+    pub backwards: Vec<String>,
     /// Everything that was done, and what refused to be done.
     pub effects: Vec<Effect>,
 }
@@ -36,9 +38,22 @@ impl Watcher {
     /// # Panics
     /// When the bucket cannot be read.
     pub fn over(world: &World, suite: &str) -> Self {
+        Self::with(world, suite, &Self::memory())
+    }
+
+    /// What a client has read and hashed once it knows again by its tag, in whichever world: for tests of many worlds.
+    pub fn memory() -> Arc<Mutex<ClientModel>> {
+        Arc::new(Mutex::new(ClientModel::new(Scope::default())))
+    }
+
+    /// The same as [`Watcher::over`], with a memory shared between worlds.
+    ///
+    /// # Panics
+    /// When the bucket cannot be read.
+    pub fn with(world: &World, suite: &str, memory: &Arc<Mutex<ClientModel>>) -> Self {
         let sights = Arc::new(Mutex::new(Sights::default()));
         let (into, s3, suite) = (Arc::clone(&sights), world.s3.clone(), suite.to_owned());
-        let model = Mutex::new(ClientModel::new(Scope::default()));
+        let model = Arc::clone(memory);
         world.faults.observe(move |effect| {
             let bucket = s3.bucket(REGION);
             // On a thread of its own: the runtime of the task that is being watched stands still meanwhile.
@@ -55,6 +70,10 @@ impl Watcher {
             if let Some(live) = view.live
                 && sights.lives.last() != Some(&live)
             {
+                let newest = sights.lives.iter().filter_map(|live| live.date).max();
+                if live.date < newest {
+                    sights.backwards.push(format!("after {effect:?}: from {newest:?} to {:?}", live.date));
+                }
                 sights.lives.push(live);
             }
             sights.effects.push(effect.clone());

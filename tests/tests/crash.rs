@@ -3,12 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-use std::sync::{Arc, Mutex};
-
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, Signing};
-use suitecast_testing::client_model::{ClientModel, Scope, StoreReader};
 use suitecast_testing::{Aftermath, Moment};
-use suitecast_tests::world::{REGION, World};
+use suitecast_tests::watcher::Watcher;
+use suitecast_tests::world::World;
 
 const SUITE: &str = "dists/bookworm";
 
@@ -61,27 +59,6 @@ async fn deliver_once(world: &mut World) {
     }
 }
 
-/// Looks as a client after every effect; what it saw that was not whole.
-fn watch(world: &World, model: &Arc<Mutex<ClientModel>>) -> Arc<Mutex<(usize, Vec<String>)>> {
-    let seen = Arc::new(Mutex::new((0, Vec::new())));
-    let (into, s3, model) = (Arc::clone(&seen), world.s3.clone(), Arc::clone(model));
-    world.faults.observe(move |effect| {
-        let bucket = s3.bucket(REGION);
-        // On a thread of its own: the runtime of the task that is being watched stands still meanwhile.
-        let view = std::thread::scope(|scope| {
-            let walk = || {
-                let mut model = model.lock().unwrap();
-                futures::executor::block_on(model.walk(&StoreReader(&bucket), SUITE))
-            };
-            scope.spawn(walk).join().unwrap().unwrap()
-        });
-        let mut seen = into.lock().unwrap();
-        seen.0 += 1;
-        seen.1.extend(view.broken.iter().map(|broken| format!("after {effect:?}: {broken}")));
-    });
-    seen
-}
-
 #[tokio::test]
 async fn an_apt_client_sees_a_whole_suite_whatever_step_fails() {
     let scenarios = [
@@ -93,8 +70,7 @@ async fn an_apt_client_sees_a_whole_suite_whatever_step_fails() {
     let mut looks = 0;
     for scenario in &scenarios {
         let start = world_before(scenario).await;
-        // What it has read and hashed once it knows again by its tag, in whichever world.
-        let model = Arc::new(Mutex::new(ClientModel::new(Scope::default())));
+        let memory = Watcher::memory();
         let mut world = start.fork();
         world.settle().await;
         let effects = world.faults.effects();
@@ -104,7 +80,7 @@ async fn an_apt_client_sees_a_whole_suite_whatever_step_fails() {
                 for aftermath in [Aftermath::Crash, Aftermath::GoesOn] {
                     let at = format!("{}: step {step} of {effects}, {moment:?}, {aftermath:?}", scenario.name);
                     let mut world = start.fork();
-                    let seen = watch(&world, &model);
+                    let watcher = Watcher::with(&world, SUITE, &memory);
                     world.faults.fail(step, moment, aftermath);
                     deliver_once(&mut world).await;
                     assert!(world.faults.struck(), "{at}: never reached");
@@ -115,8 +91,9 @@ async fn an_apt_client_sees_a_whole_suite_whatever_step_fails() {
                     world.clock.advance(jiff::SignedDuration::from_mins(15));
                     world.sweep().await;
                     world.settle().await;
-                    let (looked, violations) = seen.lock().unwrap().clone();
-                    assert_eq!(violations, Vec::<String>::new(), "{at}");
+                    let looked = watcher.sights().looks;
+                    assert_eq!(watcher.sights().broken, Vec::<String>::new(), "{at}");
+                    assert_eq!(watcher.sights().backwards, Vec::<String>::new(), "{at}");
                     assert!(world.serves(&scenario.coming).await, "{at}: {:#?}", world.reports.last());
                     assert!(world.view(SUITE).await.is_settled(), "{at}");
                     points += 1;

@@ -4,14 +4,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
-use std::sync::{Arc, Mutex};
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use suitecast_archive::SuiteName;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, Signing};
-use suitecast_testing::client_model::{ClientModel, Scope, StoreReader};
-use suitecast_tests::world::{REGION, World};
+use suitecast_tests::watcher::Watcher;
+use suitecast_tests::world::World;
 
 const SUITE: &str = "dists/bookworm";
 
@@ -43,40 +41,6 @@ fn history(by_hash: ByHash, signing: Signing) -> Vec<Generation> {
 
 fn plain_look() -> PublishRequest {
     PublishRequest::new(SuiteName::parse(SUITE).unwrap())
-}
-
-/// What a client that looks after every effect found wrong.
-#[derive(Default)]
-struct Watched {
-    looks: usize,
-    wrong: Vec<String>,
-    newest_date: Option<Timestamp>,
-}
-
-fn watch(world: &World, model: &Arc<Mutex<ClientModel>>) -> Arc<Mutex<Watched>> {
-    let watched = Arc::new(Mutex::new(Watched::default()));
-    let (into, s3, model) = (Arc::clone(&watched), world.s3.clone(), Arc::clone(model));
-    world.faults.observe(move |effect| {
-        let bucket = s3.bucket(REGION);
-        // On a thread of its own: the runtime of the task that is being watched stands still meanwhile.
-        let view = std::thread::scope(|scope| {
-            let walk = || {
-                let mut model = model.lock().unwrap();
-                futures::executor::block_on(model.walk(&StoreReader(&bucket), SUITE))
-            };
-            scope.spawn(walk).join().unwrap().unwrap()
-        });
-        let mut watched = into.lock().unwrap();
-        watched.looks += 1;
-        watched.wrong.extend(view.broken.iter().map(|broken| format!("after {effect:?}: {broken}")));
-        let date = view.live.as_ref().and_then(|live| live.date);
-        if date < watched.newest_date {
-            let wrong = format!("after {effect:?}: Date went back from {:?} to {date:?}", watched.newest_date);
-            watched.wrong.push(wrong);
-        }
-        watched.newest_date = watched.newest_date.max(date);
-    });
-    watched
 }
 
 /// Runs a publisher that is held at its effect `step` until `meanwhile` is over. Whether the effect was reached.
@@ -115,13 +79,13 @@ async fn an_apt_client_sees_a_whole_suite_whichever_write_a_publisher_is_held_ba
         start.settle().await;
         start.upload_changes(second);
         start.uploads();
-        let model = Arc::new(Mutex::new(ClientModel::new(Scope::default())));
+        let memory = Watcher::memory();
         for meanwhile in [Meanwhile::SameRelease, Meanwhile::NextRelease, Meanwhile::NewsWithinTheLease] {
             let newest = if meanwhile == Meanwhile::SameRelease { second } else { third };
             for step in 0.. {
                 let at = format!("{by_hash:?}, {signing:?}, {meanwhile:?}: held at write {step}");
                 let mut world = start.fork();
-                let watched = watch(&world, &model);
+                let watcher = Watcher::with(&world, SUITE, &memory);
                 if !held_at(&mut world, step, third, meanwhile).await {
                     break;
                 }
@@ -135,9 +99,9 @@ async fn an_apt_client_sees_a_whole_suite_whichever_write_a_publisher_is_held_ba
                 world.clock.advance(PAST_THE_LEASE);
                 world.sweep().await;
                 world.settle().await;
-                let seen = std::mem::take(&mut *watched.lock().unwrap());
-                assert_eq!(seen.wrong, Vec::<String>::new(), "{at}");
-                looks += seen.looks;
+                assert_eq!(watcher.sights().broken, Vec::<String>::new(), "{at}");
+                assert_eq!(watcher.sights().backwards, Vec::<String>::new(), "{at}");
+                looks += watcher.sights().looks;
                 assert!(world.serves(newest).await, "{at}: {:#?}", world.reports.last());
                 assert!(world.view(SUITE).await.is_settled(), "{at}");
                 points += 1;

@@ -55,8 +55,11 @@ async fn a_step_back_to_a_release_that_is_not_whole_yet_takes_place_when_it_is()
     world.upload_keys(newer, newer.files.keys());
     world.settle().await;
     assert!(world.serves(newer).await);
-    let held =
-        older.pool_keys().find(|key| !newer.files.contains_key(*key) && key.ends_with(".deb")).unwrap().to_owned();
+    let held = older
+        .pool_keys()
+        .find(|key| !newer.files.contains_key(*key) && key.ends_with("_amd64.deb"))
+        .unwrap()
+        .to_owned();
     world.upload_keys(older, older.files.keys().filter(|key| **key != held));
     world.settle().await;
     assert!(world.serves(newer).await, "an older release goes live by force only");

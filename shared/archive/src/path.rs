@@ -1,8 +1,6 @@
 //! Paths that cannot leave the archive they are in.
 
-use std::fmt;
-
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::Serialize;
 use thiserror::Error;
 
 /// The longest path in bytes: what S3 allows a whole key (Amazon S3 user guide, "Naming Amazon S3 objects").
@@ -180,38 +178,46 @@ pub(crate) fn shown(text: &str) -> String {
     format!("{cut:?}")
 }
 
-impl fmt::Display for ArchivePath {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
+/// What every type that is a checked text has: it shows as its text, and is made from a text only by its `parse`.
+macro_rules! checked_text {
+    ($name:ident) => {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
 
-impl fmt::Debug for ArchivePath {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, formatter)
-    }
-}
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(&self.0, formatter)
+            }
+        }
 
-impl AsRef<str> for ArchivePath {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
 
-impl std::str::FromStr for ArchivePath {
-    type Err = PathError;
+        impl std::str::FromStr for $name {
+            type Err = crate::PathError;
 
-    fn from_str(text: &str) -> Result<Self, PathError> {
-        Self::parse(text)
-    }
-}
+            fn from_str(text: &str) -> Result<Self, crate::PathError> {
+                Self::parse(text)
+            }
+        }
 
-impl<'de> Deserialize<'de> for ArchivePath {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(de::Error::custom)
-    }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
+pub(crate) use checked_text;
+
+checked_text!(ArchivePath);
 
 #[cfg(test)]
 mod tests {
