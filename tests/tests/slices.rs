@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, limits};
 use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent};
 use suitecast_testing::strict::S3Operation;
@@ -55,14 +54,14 @@ async fn a_suite_published_again_before_each_slice_ends_still_moves() {
         world.upload_changes(generation);
         world.replicate().await;
         // One slice, and the next generation is there.
-        for wake in world.queue.take() {
-            world.publish(PublishRequest::from(wake)).await.unwrap();
-        }
+        world.queue.take();
+        world.publish_suite("dists/sid").await;
         let view = world.view("dists/sid").await;
         assert!(view.is_whole(), "{view:?}");
         served += usize::from(view.live.is_some());
     }
     assert!(served > 0, "nothing was served while six generations came: {:?}", world.reports);
+    world.sweep().await;
     world.settle().await;
     assert!(world.serves(&generations[5]).await);
 }
