@@ -251,7 +251,8 @@ async fn a_full_check_repairs_what_was_damaged_from_outside() {
     world.s3.uproot(REGION, &by_hash[1]).unwrap();
     assert_eq!(world.view(SUITE).await.broken.len(), 4);
     assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::UpToDate, "a plain look goes by what it remembers");
-    full(&mut world).await;
+    let repaired = full(&mut world).await;
+    assert_eq!(repaired.lag_seconds, None, "clients saw this release before");
     assert!(world.view(SUITE).await.is_settled(), "{}", world.view(SUITE).await);
     // The sweep asks for a full check once a day.
     world.s3.uproot(REGION, &package).unwrap();

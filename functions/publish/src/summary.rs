@@ -33,9 +33,10 @@ pub(crate) fn measures(report: &PublishReport) -> Measures {
         measures.count(Metric::ObjectsCopied, report.objects_copied).count(Metric::BytesCopied, report.bytes_copied);
     match report.outcome {
         Outcome::Swapped => {
-            let measures = measures.count(Metric::Swaps, 1).count(Metric::SuiteWaitingSeconds, report.waiting_seconds);
+            let measures = measures.count(Metric::SuiteWaitingSeconds, report.waiting_seconds);
             match report.lag_seconds {
-                Some(lag) => measures.count(Metric::SwapLagSeconds, lag),
+                Some(lag) => measures.count(Metric::Swaps, 1).count(Metric::SwapLagSeconds, lag),
+                // Committed again after a full look: clients saw this release before.
                 None => measures,
             }
         }

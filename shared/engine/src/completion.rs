@@ -298,7 +298,9 @@ async fn carry_out(
     clear_what_waited(run, held, target, options).await?;
     let mut answer = Answer::new(Outcome::Swapped);
     answer.live_date = Some(target.set.release.date);
-    answer.lag_seconds = Some(lag(run.now(), target.set.release.date));
+    // Committed again after a full look, it came no later to clients than it did the first time.
+    let is_new = seeing.served.is_none_or(|served| served.identity != identity);
+    answer.lag_seconds = is_new.then(|| lag(run.now(), target.set.release.date));
     answer.plan = plan;
     Ok(Tried::Swapped(Box::new(answer)))
 }

@@ -67,7 +67,8 @@ pub struct PublishReport {
     pub missing: Vec<Missing>,
     /// Since when the newest release waits, in seconds.
     pub waiting_seconds: u64,
-    /// How long before the swap the release was made (its `Date`), in seconds; only for a swap.
+    /// How long before the swap the release was made (its `Date`), in seconds; only where clients see a release that they
+    /// did not see before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<u64>,
     /// Objects copied by this run.
