@@ -9,11 +9,6 @@ use crate::state_store::collect;
 
 const FILES: [ReleaseFile; 3] = [ReleaseFile::InRelease, ReleaseFile::Release, ReleaseFile::ReleaseGpg];
 
-/// The key of a release file.
-pub(crate) fn release_key(suite: &SuiteName, file: ReleaseFile) -> String {
-    format!("{}{}", suite.directory_key_prefix(), file.file_name())
-}
-
 /// The tag of one of the files.
 pub(crate) fn tag(tags: &ReleaseTags, file: ReleaseFile) -> Option<&String> {
     match file {
@@ -75,7 +70,7 @@ pub(crate) async fn look_at_master(
 ) -> Result<MasterLook, StoreError> {
     let looks = futures::future::try_join_all(FILES.map(|file| {
         let known_tag = known.and_then(|tags| tag(tags, file));
-        look_at_file(master, release_key(suite, file), known_tag)
+        look_at_file(master, suite.release_key(file), known_tag)
     }))
     .await?;
     let as_recorded = |(file, look): (&ReleaseFile, &FileLook)| match look {
@@ -90,7 +85,7 @@ pub(crate) async fn look_at_master(
     let mut tags = ReleaseTags::default();
     for (file, look) in FILES.into_iter().zip(looks) {
         let look = match look {
-            FileLook::Unchanged => look_at_file(master, release_key(suite, file), None).await?,
+            FileLook::Unchanged => look_at_file(master, suite.release_key(file), None).await?,
             other => other,
         };
         if let FileLook::Read(bytes, etag) = look {
@@ -110,7 +105,7 @@ pub(crate) async fn region_tags(region: &dyn Store, suite: &SuiteName) -> Result
     let listing = list_all(region, &suite.directory_key_prefix(), true).await?;
     let mut tags = ReleaseTags::default();
     for file in FILES {
-        let key = release_key(suite, file);
+        let key = suite.release_key(file);
         let found = listing.objects.iter().find(|listed| listed.key == key);
         set_tag(&mut tags, file, found.map(|listed| listed.etag.as_str().to_owned()));
     }
@@ -129,7 +124,7 @@ pub(crate) struct LiveFile {
 /// Reads what clients see: `InRelease`, or `Release` where there is none.
 pub(crate) async fn look_at_live(region: &dyn Store, suite: &SuiteName) -> Result<LiveFile, StoreError> {
     for file in [ReleaseFile::InRelease, ReleaseFile::Release] {
-        if let FileLook::Read(bytes, etag) = look_at_file(region, release_key(suite, file), None).await? {
+        if let FileLook::Read(bytes, etag) = look_at_file(region, suite.release_key(file), None).await? {
             let mut files = ReleaseFiles::default();
             match file {
                 ReleaseFile::InRelease => files.in_release = Some(bytes),

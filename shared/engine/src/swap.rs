@@ -9,7 +9,7 @@ use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::index_files::{suite_key, within_region};
 use crate::objects::{Content, Presence, look};
-use crate::release_io::{release_key, set_tag, tag};
+use crate::release_io::{set_tag, tag};
 use crate::run::Run;
 use crate::state_store::{collect, may_have_happened};
 
@@ -125,7 +125,7 @@ async fn write_release_file(
     seen: Option<&String>,
 ) -> Result<Option<ETag>, EngineError> {
     let Some(bytes) = set.files.get(file) else { return Ok(None) };
-    let key = release_key(run.suite, file);
+    let key = run.suite.release_key(file);
     let doing = format!("writing {key}");
     let request = PutRequest {
         headers: run.headers(&key),
