@@ -1,5 +1,6 @@
 //! What the tests of the whole share: a Region in memory, and servers started and stopped.
 
+pub mod attacks;
 pub mod buckets;
 pub mod budgets;
 pub mod edits;
