@@ -1,6 +1,6 @@
 """Proves with `cargo tree` that the crates keep to their layers; prints what does not, and ends non-zero then.
 
-functions → lambda, engine → store, mirror → archive, never back; archive and mirror know no runtime and no cloud; no function links
+functions → lambda, engine → store, mirror → signature → archive, never back; archive, signature and mirror know no runtime and no cloud; no function links
 the test doubles.
 """
 
@@ -10,14 +10,15 @@ import sys
 # package -> the workspace packages that it may reach, itself left out
 LAYERS = {
     "suitecast-archive": set(),
-    "suitecast-mirror": {"suitecast-archive"},
+    "suitecast-signature": {"suitecast-archive"},
+    "suitecast-mirror": {"suitecast-archive", "suitecast-signature"},
     "suitecast-store": {"suitecast-archive"},
-    "suitecast-engine": {"suitecast-archive", "suitecast-mirror", "suitecast-store"},
+    "suitecast-engine": {"suitecast-archive", "suitecast-mirror", "suitecast-signature", "suitecast-store"},
 }
 LAYERS["suitecast-lambda"] = LAYERS["suitecast-engine"] | {"suitecast-engine"}
 LAYERS["suitecast-replicate"] = LAYERS["suitecast-publish"] = LAYERS["suitecast-lambda"] | {"suitecast-lambda"}
 
-PURE = ("suitecast-archive", "suitecast-mirror")
+PURE = ("suitecast-archive", "suitecast-signature", "suitecast-mirror")
 NOT_PURE = ("tokio", "aws", "lambda", "hyper", "reqwest")
 
 
