@@ -102,6 +102,7 @@ pub fn default_settings() -> Settings {
         unlisted: UnlistedTrees::parse("installer-*,dist-upgrader-*,signed,uefi").unwrap(),
         copy_concurrency: NonZeroUsize::new(16).unwrap(),
         allow_change_in_place: false,
+        keyring: None,
         slice: Duration::from_mins(2),
     }
 }

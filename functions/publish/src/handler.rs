@@ -109,9 +109,10 @@ impl Handler {
         deadline: &Deadline,
         runs_left: usize,
     ) -> Result<PublishReport, InvocationError> {
-        let settings = self.runs.settings(deadline, runs_left);
+        let doing = format!("publishing {}", request.suite);
+        let settings = self.runs.verifying_settings(&doing, deadline, runs_left).await?;
         let run = Box::pin(publish::run(&self.runs.ports, &settings, request));
-        let report = self.runs.attempt(&format!("publishing {}", request.suite), deadline, run).await?;
+        let report = self.runs.attempt(&doing, deadline, run).await?;
         summary::log(&report);
         self.runs.measure(&summary::measures(&report));
         Ok(report)
@@ -139,7 +140,7 @@ impl Handler {
     }
 
     async fn sweep(&self, deadline: &Deadline) -> Result<Answer, InvocationError> {
-        let settings = self.runs.settings(deadline, 1);
+        let settings = self.runs.verifying_settings("sweeping", deadline, 1).await?;
         let run = Box::pin(sweep::run(&self.runs.ports, &settings));
         let report = self.runs.attempt("sweeping", deadline, run).await?;
         summary::log_sweep(&report);

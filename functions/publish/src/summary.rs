@@ -1,17 +1,19 @@
 //! What a run on one suite leaves in the log and in the metrics: one event, one line.
 
 use suitecast_engine::sweep::SweepReport;
-use suitecast_engine::{Outcome, PublishReport};
+use suitecast_engine::{Authenticity, Outcome, PublishReport};
 use suitecast_lambda::metrics::{Measures, Metric};
 
 /// Tells the person on call what a run came to.
 pub(crate) fn log(report: &PublishReport) {
     let outcome = serde_json::to_value(report.outcome).unwrap_or_default();
+    let signature = serde_json::to_value(report.signature).unwrap_or_default();
     let reason = report.reason.as_deref().unwrap_or_default();
     tracing::info!(
         suite = %report.suite,
         outcome = outcome.as_str(),
         reason,
+        signature = signature.as_str(),
         missing_count = report.missing_count,
         waiting_seconds = report.waiting_seconds,
         objects_copied = report.objects_copied,
@@ -31,6 +33,11 @@ pub(crate) fn measures(report: &PublishReport) -> Measures {
     }
     let measures =
         measures.count(Metric::ObjectsCopied, report.objects_copied).count(Metric::BytesCopied, report.bytes_copied);
+    let measures = match report.signature {
+        Authenticity::Rejected => measures.count(Metric::SignatureRejected, 1),
+        Authenticity::NotChecked if report.outcome == Outcome::Swapped => measures.count(Metric::SwapsNotVerified, 1),
+        Authenticity::NotChecked | Authenticity::NotReached | Authenticity::Verified => measures,
+    };
     match report.outcome {
         Outcome::Swapped => {
             let measures = measures.count(Metric::SuiteWaitingSeconds, report.waiting_seconds);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use suitecast_mirror::{Decision, Identity, Observation, ReleaseFiles, ReleaseTags, ServedRelease, decide};
+use suitecast_mirror::{Decided, Decision, Identity, Observation, ReleaseFiles, ReleaseTags, ServedRelease, decide};
 
 use crate::completion::{self, Target};
 use crate::lease::{self, Held};
@@ -44,13 +44,14 @@ pub(crate) async fn work(
         _ => held.state().forced = None,
     }
     let state = &held.remembered.state;
-    let decision = decide(&Observation {
+    let Decided { decision, authenticity } = decide(&Observation {
         now: run.now(),
         master: &master.files,
         served: seeing.served,
         hold: state.hold,
         unsettled: state.unsettled.as_ref(),
         candidates: &state.candidates,
+        keyring: run.settings.keyring.as_deref(),
         force: options.force,
         full: options.full,
     });
@@ -60,7 +61,7 @@ pub(crate) async fn work(
     let mut answer = match decision {
         Decision::Publish { set, hold } => {
             let target = Target { set: &set, in_master: master.tags, hold };
-            return completion::publish(run, held, &seeing, &target, options).await;
+            return Ok(completion::publish(run, held, &seeing, &target, options).await?.with(authenticity));
         }
         Decision::UpToDate { date } => {
             settle(run, held, &master.tags).await?;
@@ -81,7 +82,7 @@ pub(crate) async fn work(
         Decision::Held { rule } => Answer::new(Outcome::Held).because(rule),
     };
     answer.live_date = seeing.served.map(|served| served.date);
-    finish(run, held, options, answer).await
+    Ok(finish(run, held, options, answer).await?.with(authenticity))
 }
 
 async fn read_master(run: &Run<'_>) -> Result<Master, EngineError> {
@@ -118,6 +119,8 @@ async fn settle(run: &Run<'_>, held: &mut Held<'_>, in_master: &ReleaseTags) -> 
     let state = held.state();
     if let Some(live) = &mut state.live {
         live.in_master = in_master.clone();
+        // Reached only by a release that is authentic under the keyring that is set now.
+        live.keyring = run.settings.keyring_fingerprint();
     }
     state.waiting = None;
     state.filling = None;
@@ -159,6 +162,10 @@ async fn observe(run: &Run<'_>, held: &mut Held<'_>) -> Result<Seeing, EngineErr
         set_tag(&mut tags, file, Some(etag));
     }
     let scope = run.settings.scope.fingerprint();
+    let keyring = run.settings.keyring_fingerprint();
+    // Nothing is recorded of it.
+    let suspect =
+        |identity, date| Some(ServedRelease { identity, date, vouched: false, is_authentic: keyring.is_none() });
     let served = match (recorded, &live.set, &state.live) {
         (Some(recorded), _, _) => Some(ServedRelease {
             identity: recorded.identity,
@@ -167,10 +174,11 @@ async fn observe(run: &Run<'_>, held: &mut Held<'_>) -> Result<Seeing, EngineErr
                 && recorded.in_region == tags
                 && state.intent.is_none()
                 && !recorded.is_damaged,
+            is_authentic: keyring.is_none() || recorded.keyring == keyring,
         }),
-        (None, Some(set), _) => Some(ServedRelease { identity: set.identity, date: set.release.date, vouched: false }),
+        (None, Some(set), _) => suspect(set.identity, set.release.date),
         // Damaged from outside: what was served last still counts for the Date rule.
-        (None, None, Some(lost)) => Some(ServedRelease { identity: lost.identity, date: lost.date, vouched: false }),
+        (None, None, Some(lost)) => suspect(lost.identity, lost.date),
         (None, None, None) => None,
     };
     Ok(Seeing { live, served, seen: Seen { tags } })

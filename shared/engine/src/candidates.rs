@@ -5,11 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use suitecast_mirror::limits::MAX_CANDIDATES;
-use suitecast_mirror::{Candidate, ReleaseFiles, ReleaseSet, SuiteState};
-use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, ObjectHeaders, PutRequest, WriteCondition};
+use suitecast_mirror::{Candidate, ReleaseFiles, ReleaseSet, SuiteState, is_authentic};
+use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, ObjectHeaders, PutRequest, WriteCondition, collect};
 
 use crate::run::Run;
-use crate::state_store::collect;
 use crate::{EngineError, private_keys};
 
 /// Three release files in base64 at their bound each.
@@ -52,7 +51,8 @@ pub(crate) async fn keep(
     Ok(state.candidates.split_off(MAX_CANDIDATES.min(state.candidates.len())))
 }
 
-/// Reads a kept release again. `None` where it is gone or no longer what it was kept as.
+/// Reads a kept release again. `None` where it is gone, no longer what it was kept as, or not signed by the keyring that is
+/// set now.
 pub(crate) async fn load(run: &Run<'_>, candidate: &Candidate) -> Result<Option<ReleaseSet>, EngineError> {
     let key = private_keys::candidate(run.suite, &candidate.identity);
     let request = GetRequest { key: key.clone(), version: None, condition: GetCondition::Always };
@@ -71,7 +71,9 @@ pub(crate) async fn load(run: &Run<'_>, candidate: &Candidate) -> Result<Option<
         release: decode(kept.release),
         release_gpg: decode(kept.release_gpg),
     };
-    Ok(ReleaseSet::read(files, None).ok().filter(|set| set.identity == candidate.identity))
+    let keyring = run.settings.keyring.as_deref();
+    let is_usable = |set: &ReleaseSet| set.identity == candidate.identity && is_authentic(set, keyring, run.now());
+    Ok(ReleaseSet::read(files, None).ok().filter(is_usable))
 }
 
 /// Removes what was kept of candidates that are no longer wanted.

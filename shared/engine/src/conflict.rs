@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use suitecast_archive::{ArchivePath, Digest, ReleaseFile, SuiteName, by_hash_path, index_groups};
 use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey, SuiteState};
-use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, StoreError, WriteCondition};
+use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, StoreError, WriteCondition, collect};
 
 use crate::EngineError;
 use crate::concurrent::try_map;
@@ -19,7 +19,6 @@ use crate::objects::{Brought, Content, Place, Presence, look};
 use crate::private_keys::STATES;
 use crate::release_io::look_at_live;
 use crate::run::Run;
-use crate::state_store::collect;
 use crate::suites;
 
 /// How a clear-signed release begins.

@@ -35,5 +35,6 @@ mod waiting;
 
 pub use error::EngineError;
 pub use ports::{Clock, Ports, QueueError, SuitesQueue, Wake};
-pub use report::{Outcome, PublishReport, Signature};
+pub use report::{Outcome, PublishReport};
 pub use settings::{Settings, SuitePatterns};
+pub use suitecast_mirror::Authenticity;

@@ -6,13 +6,13 @@
 
 use jiff::Timestamp;
 use suitecast_archive::SuiteName;
-use suitecast_mirror::{ReleaseTags, SuiteState, SwapPlan, Waiting, Woken};
+use suitecast_mirror::{Authenticity, ReleaseTags, SuiteState, SwapPlan, Waiting, Woken};
 
 use crate::attempt::{self, Master};
 use crate::lease::Held;
 use crate::limits::{MAX_HOPS, MAX_LOOKS};
 use crate::release_io::{MasterLook, look_at_master, region_tags};
-use crate::report::{Outcome, PublishReport, Signature};
+use crate::report::{Outcome, PublishReport};
 use crate::run::Run;
 use crate::state_store;
 use crate::{EngineError, Ports, Settings, Wake, lease};
@@ -130,6 +130,16 @@ pub(crate) enum Look {
     Again(Option<Box<Answer>>),
 }
 
+impl Look {
+    /// The same, with what was found out of the signature.
+    pub(crate) fn with(mut self, authenticity: Authenticity) -> Self {
+        if let Self::Answer(answer) | Self::Again(Some(answer)) = &mut self {
+            answer.authenticity = Some(authenticity);
+        }
+        self
+    }
+}
+
 /// What there is to say of a run, beside what it counted.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -138,6 +148,8 @@ pub(crate) struct Answer {
     pub(crate) live_date: Option<Timestamp>,
     pub(crate) master_date: Option<Timestamp>,
     pub(crate) waiting: Option<Waiting>,
+    /// `None`: the run did not come to look at a signature.
+    pub(crate) authenticity: Option<Authenticity>,
     pub(crate) would_copy: Option<u64>,
     pub(crate) lag_seconds: Option<u64>,
     pub(crate) plan: SwapPlan,
@@ -151,6 +163,7 @@ impl Answer {
             live_date: None,
             master_date: None,
             waiting: None,
+            authenticity: None,
             would_copy: None,
             lag_seconds: None,
             plan: SwapPlan::default(),
@@ -183,11 +196,16 @@ fn report(run: &Run<'_>, answer: Answer) -> PublishReport {
         bytes_copied: run.meter.bytes_copied(),
         would_copy: answer.would_copy,
         requests: run.meter.requests(),
-        signature: Signature::NotChecked,
+        signature: answer.authenticity.unwrap_or_else(|| unlooked_at(run)),
         dry_run: run.looks_only,
         duration_ms: u64::try_from(now.duration_since(run.started).as_millis()).unwrap_or(0),
         plan: answer.plan,
     }
+}
+
+/// What is said of a signature that nobody looked at.
+fn unlooked_at(run: &Run<'_>) -> Authenticity {
+    if run.settings.keyring.is_some() { Authenticity::NotReached } else { Authenticity::NotChecked }
 }
 
 /// One look at the suite, from its state to an answer.
@@ -246,7 +264,8 @@ async fn quick_look(run: &Run<'_>, state: &SuiteState, options: &Options) -> Res
         && state.unsettled.is_none()
         && state.filling.is_none()
         && !state.owed().again;
-    if options.full || !settled || live.scope != run.settings.scope.fingerprint() {
+    let as_set = live.scope == run.settings.scope.fingerprint() && live.keyring == run.settings.keyring_fingerprint();
+    if options.full || !settled || !as_set {
         return Ok(Quick::Changed(None));
     }
     let here = region_tags(run.region.as_ref(), run.suite).await.map_err(run.failed("looking at what is served"))?;
@@ -256,5 +275,6 @@ async fn quick_look(run: &Run<'_>, state: &SuiteState, options: &Options) -> Res
     let mut answer = Answer::new(Outcome::UpToDate);
     answer.live_date = Some(live.date);
     answer.master_date = Some(live.date);
+    answer.authenticity = live.keyring.as_ref().map(|_| Authenticity::Verified);
     Ok(Quick::UpToDate(Box::new(answer)))
 }

@@ -2,10 +2,9 @@
 
 use suitecast_archive::{MAX_RELEASE_BYTES, ReleaseFile, SuiteName};
 use suitecast_mirror::{ReleaseFiles, ReleaseSet, ReleaseTags};
-use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, Store, StoreError};
+use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, Store, StoreError, collect};
 
 use crate::listing::list_all;
-use crate::state_store::collect;
 
 const FILES: [ReleaseFile; 3] = [ReleaseFile::InRelease, ReleaseFile::Release, ReleaseFile::ReleaseGpg];
 

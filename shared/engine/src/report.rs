@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use suitecast_archive::SuiteName;
-use suitecast_mirror::{Missing, SwapPlan};
+use suitecast_mirror::{Authenticity, Missing, SwapPlan};
 
 /// What a publish run came to. All of them acknowledge the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,14 +35,6 @@ impl Outcome {
     pub(crate) fn is_without_news(self) -> bool {
         matches!(self, Self::UpToDate | Self::Busy)
     }
-}
-
-/// Whether signatures were verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Signature {
-    /// They were not looked at: no keyring is set.
-    NotChecked,
 }
 
 /// The answer of a publish run.
@@ -80,8 +72,8 @@ pub struct PublishReport {
     pub would_copy: Option<u64>,
     /// S3 requests made by this run.
     pub requests: u64,
-    /// Whether signatures were verified.
-    pub signature: Signature,
+    /// Whether the release is signed by whom the operator trusts.
+    pub signature: Authenticity,
     /// Whether nothing was written.
     pub dry_run: bool,
     /// How long the run took, in milliseconds.

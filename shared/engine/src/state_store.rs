@@ -1,11 +1,10 @@
 //! The suite's state as an object: read, and changed by compare-and-swap only.
 
 use bytes::Bytes;
-use futures::TryStreamExt;
 use suitecast_archive::SuiteName;
 use suitecast_mirror::SuiteState;
 use suitecast_store::{
-    Body, ETag, ErrorKind, GetCondition, GetRequest, Got, ObjectHeaders, PutRequest, Store, StoreError, WriteCondition,
+    ETag, ErrorKind, GetCondition, GetRequest, Got, ObjectHeaders, PutRequest, Store, WriteCondition, collect,
 };
 
 use crate::limits::MAX_STATE_BYTES;
@@ -25,25 +24,6 @@ pub(crate) enum Swapped {
     Stored(ETag),
     /// Somebody else wrote in between: read again.
     Lost,
-}
-
-/// Collects a body, bounded.
-pub(crate) async fn collect(mut body: Body, key: &str, bucket: &str, limit: usize) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = body.try_next().await? {
-        if bytes.len() + chunk.len() > limit {
-            return Err(StoreError {
-                operation: suitecast_store::Operation::Get,
-                bucket: bucket.to_owned(),
-                key: key.to_owned(),
-                kind: ErrorKind::Rejected,
-                detail: format!("larger than {limit} bytes, the most that is read of such an object"),
-                source: None,
-            });
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
 }
 
 /// Reads the state of a suite; a suite never seen has an empty one.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use suitecast_archive::{ArchivePath, Digest, DigestAlgorithm, Digests, ReleaseFile};
 use suitecast_mirror::{Overwrite, Phase, ReleaseSet, ReleaseTags, Step, SwapPlan};
-use suitecast_store::{ETag, ErrorKind, PutRequest, StoreError, WriteCondition};
+use suitecast_store::{ETag, ErrorKind, PutRequest, StoreError, WriteCondition, collect};
 
 use crate::EngineError;
 use crate::concurrent::try_map;
@@ -11,7 +11,7 @@ use crate::index_files::{suite_key, within_region};
 use crate::objects::{Content, Presence, look};
 use crate::release_io::{set_tag, tag};
 use crate::run::Run;
-use crate::state_store::{collect, may_have_happened};
+use crate::state_store::may_have_happened;
 
 /// What a swap came to.
 #[derive(Debug)]

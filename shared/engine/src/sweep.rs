@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use suitecast_archive::SuiteName;
 use suitecast_mirror::{ReleaseTags, SuiteState};
-use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, Listed, Store, StoreError};
+use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, Listed, Store, StoreError, collect};
 
 use crate::concurrent::try_map;
 use crate::limits::{AUDIT_EVERY, MAX_STATE_BYTES};
@@ -17,7 +17,6 @@ use crate::listing::list_all;
 use crate::meter::{Meter, WritePermit};
 use crate::private_keys::{self, MARKERS, STATES};
 use crate::run::metered;
-use crate::state_store::collect;
 use crate::trees::{self, TreesReport};
 use crate::{EngineError, Ports, Settings, Wake, suites};
 
@@ -117,6 +116,7 @@ fn differing(
     states: &BTreeMap<SuiteName, SuiteState>,
 ) -> BTreeMap<SuiteName, &'static str> {
     let scope = settings.scope.fingerprint();
+    let keyring = settings.keyring_fingerprint();
     let mut woken = BTreeMap::new();
     for (suite, tags) in in_master {
         let reason = match states.get(suite) {
@@ -128,6 +128,7 @@ fn differing(
             Some(SuiteState { live: None, .. }) => "nothing is served yet",
             Some(SuiteState { live: Some(live), .. }) if live.in_master != *tags => "the master's release changed",
             Some(SuiteState { live: Some(live), .. }) if live.scope != scope => "the scope changed",
+            Some(SuiteState { live: Some(live), .. }) if live.keyring != keyring => "the keyring changed",
             Some(_) => continue,
         };
         woken.insert(suite.clone(), reason);

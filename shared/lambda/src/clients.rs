@@ -10,6 +10,7 @@ use suitecast_store::{S3Bucket, S3ClientSettings, s3_client};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::keyring::{KeyringSource, Keyrings};
 use crate::queue::{MessageReturns, QueueApi, SqsApi, SqsMessageReturns, SqsSuitesQueue};
 
 /// Time for one call to SQS, all attempts together: it must fit into what a run keeps back before Lambda's deadline.
@@ -19,6 +20,8 @@ pub const QUEUE_OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Clients {
     /// The engine's ports.
     pub ports: Ports,
+    /// The keyring that releases are verified with.
+    pub keyrings: Keyrings,
     /// The queue that gave the function its messages.
     pub returns: Arc<dyn MessageReturns>,
 }
@@ -34,6 +37,13 @@ impl Clients {
         } else {
             s3_client(&shared, &S3ClientSettings::for_region(&config.master_region))
         };
+        let keyrings = match &config.keyring {
+            KeyringSource::Nowhere => Keyrings::fixed(None),
+            KeyringSource::Given(keyring) => Keyrings::fixed(Some(Arc::clone(keyring))),
+            KeyringSource::Object { bucket, key } => {
+                Keyrings::object(Arc::new(S3Bucket::new(region_client.clone(), bucket)), key)
+            }
+        };
         let queues: Arc<dyn QueueApi> = Arc::new(SqsApi::new(sqs_client(&shared)));
         let ports = Ports {
             master: Arc::new(S3Bucket::new(master_client, &config.master_bucket)),
@@ -41,7 +51,7 @@ impl Clients {
             queue: Arc::new(SqsSuitesQueue::new(Arc::clone(&queues), &config.suites_queue_url)),
             clock: Arc::new(SystemClock),
         };
-        Self { ports, returns: Arc::new(SqsMessageReturns::new(queues, &config.source_queue_url)) }
+        Self { ports, keyrings, returns: Arc::new(SqsMessageReturns::new(queues, &config.source_queue_url)) }
     }
 }
 

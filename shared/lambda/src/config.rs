@@ -6,11 +6,14 @@
 use std::fmt::Display;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use suitecast_archive::{Archives, Scope, Strictness, UnlistedTrees};
 use suitecast_engine::{Settings, SuitePatterns};
 use thiserror::Error;
+
+use crate::keyring::{self, KeyringSource};
 
 /// Most objects copied side by side by one run: the SDK's connections and the function's file descriptors (1,024 in
 /// Lambda) bound it, and S3 asks for fewer long before.
@@ -54,6 +57,10 @@ pub mod variable {
     pub const COPY_CONCURRENCY: &str = "SUITECAST_COPY_CONCURRENCY";
     /// `true` or `false`. Default `false`.
     pub const ALLOW_CHANGE_IN_PLACE: &str = "SUITECAST_ALLOW_CHANGE_IN_PLACE";
+    /// The keyring that releases are verified with: armoured, or binary in base64 (publish only).
+    pub const KEYRING: &str = "SUITECAST_KEYRING";
+    /// The object that holds it instead: `BUCKET/KEY`, in this Region (publish only).
+    pub const KEYRING_OBJECT: &str = "SUITECAST_KEYRING_OBJECT";
     /// URL of the suites queue.
     pub const SUITES_QUEUE_URL: &str = "SUITECAST_SUITES_QUEUE_URL";
     /// URL of the uploads queue (replicate only).
@@ -90,6 +97,8 @@ pub struct Config {
     pub source_queue_url: String,
     /// `CloudWatch` namespace of the metrics.
     pub metrics_namespace: String,
+    /// Where the keyring is that releases are verified with.
+    pub keyring: KeyringSource,
     /// What the engine is told.
     pub settings: Settings,
 }
@@ -148,6 +157,11 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             self.note(variable::REGION_BUCKET, "is the master bucket itself; a Region serves from a bucket of its own");
         }
         let region = self.required(variable::REGION);
+        let keyring = match function {
+            // It serves no release; a keyring that cannot be used keeps no upload out.
+            Function::Replicate => Some(KeyringSource::Nowhere),
+            Function::Publish => self.keyring(),
+        };
         let settings = self.settings();
         let suites_queue_url = self.queue_url(variable::SUITES_QUEUE_URL);
         let source_queue_url = match function {
@@ -163,8 +177,28 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             suites_queue_url: suites_queue_url?,
             source_queue_url: source_queue_url?,
             metrics_namespace: metrics_namespace?,
+            keyring: keyring?,
             settings: settings?,
         })
+    }
+
+    fn keyring(&mut self) -> Option<KeyringSource> {
+        match (self.text(variable::KEYRING), self.text(variable::KEYRING_OBJECT)) {
+            (None, None) => Some(KeyringSource::Nowhere),
+            (Some(_), Some(_)) => {
+                self.note(
+                    variable::KEYRING_OBJECT,
+                    format!("is set beside {}; one of them is the keyring", variable::KEYRING),
+                );
+                None
+            }
+            (Some(_), None) => self
+                .parsed(variable::KEYRING, "", keyring::from_text)
+                .map(|keyring| KeyringSource::Given(Arc::new(keyring))),
+            (None, Some(_)) => self
+                .parsed(variable::KEYRING_OBJECT, "", keyring::object_of)
+                .map(|(bucket, key)| KeyringSource::Object { bucket, key }),
+        }
     }
 
     fn settings(&mut self) -> Option<Settings> {
@@ -185,6 +219,8 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             unlisted: unlisted?,
             copy_concurrency: copy_concurrency?,
             allow_change_in_place: allow_change_in_place?,
+            // Read where it is used: it may lie in an object.
+            keyring: None,
             slice: Duration::from_secs(slice?),
         })
     }
@@ -434,5 +470,30 @@ mod tests {
     #[test]
     fn unlisted_trees_may_be_none_at_all() {
         assert!(read(Function::Publish, &[(variable::UNLISTED_TREES, Some(""))]).is_ok());
+    }
+
+    #[test]
+    fn the_keyring_is_given_or_lies_in_an_object_and_is_publishs_alone() {
+        let armoured = suitecast_testing::archive_maker::ArchiveKey::from_seed(1).unwrap().public_armoured().unwrap();
+        let (given, object) = (Some(armoured.as_str()), Some("operations/keys/archive.gpg"));
+        let keyring = |function, changes: &[(&str, Option<&str>)]| read(function, changes).map(|config| config.keyring);
+        assert!(matches!(keyring(Function::Publish, &[]), Ok(KeyringSource::Nowhere)));
+        assert!(matches!(keyring(Function::Publish, &[(variable::KEYRING, given)]), Ok(KeyringSource::Given(_))));
+        let lies = keyring(Function::Publish, &[(variable::KEYRING_OBJECT, object)]).unwrap();
+        assert!(
+            matches!(lies, KeyringSource::Object { bucket, key } if (&*bucket, &*key) == ("operations", "keys/archive.gpg"))
+        );
+        let problems = |changes: &[(&str, Option<&str>)]| -> Vec<&str> {
+            let error = read(Function::Publish, changes).unwrap_err();
+            error.problems.iter().map(|problem| problem.variable).collect()
+        };
+        assert_eq!(
+            problems(&[(variable::KEYRING, given), (variable::KEYRING_OBJECT, object)]),
+            [variable::KEYRING_OBJECT]
+        );
+        assert_eq!(problems(&[(variable::KEYRING, Some("no keyring"))]), [variable::KEYRING]);
+        assert_eq!(problems(&[(variable::KEYRING_OBJECT, Some("bucket"))]), [variable::KEYRING_OBJECT]);
+        // It serves no release, and must go on copying.
+        assert!(read(Function::Replicate, &[(variable::KEYRING, Some("no keyring"))]).is_ok());
     }
 }

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::deadline::DeadlinePassed;
 use crate::envelope::EnvelopeError;
+use crate::keyring::KeyringUnavailable;
 
 /// An error with all its causes, as one line: `copying pool/a.deb: copy s3://…: SlowDown`.
 pub struct Chain<'error>(pub &'error (dyn Error + 'static));
@@ -43,6 +44,15 @@ pub enum InvocationError {
         /// What stopped it.
         #[source]
         source: Box<EngineError>,
+    },
+    /// There is no keyring to verify with.
+    #[error("{doing}")]
+    Keyring {
+        /// What was asked for.
+        doing: String,
+        /// What is wrong with the keyring.
+        #[source]
+        source: KeyringUnavailable,
     },
     /// Lambda was about to end the function.
     #[error("{doing}")]
@@ -79,6 +89,7 @@ impl InvocationError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Engine { source, .. } => source.is_retryable(),
+            Self::Keyring { source, .. } => source.is_retryable(),
             Self::Uploads { retryable, .. } => *retryable,
             Self::Deadline { .. } => true,
             Self::Input { .. } => false,

@@ -21,6 +21,10 @@ pub enum Metric {
     Swaps,
     /// Runs that refused a release.
     Refused,
+    /// Runs that found a release not signed by a key of the keyring, or by one that no longer counts.
+    SignatureRejected,
+    /// Releases made live while no keyring was set: nobody verified their signatures.
+    SwapsNotVerified,
     /// Runs that found a suite gone from the master, and kept serving it.
     Withdrawn,
     /// Objects copied into the region bucket.
@@ -48,6 +52,8 @@ impl Metric {
             Self::SuiteWaitingSeconds => "SuiteWaitingSeconds",
             Self::Swaps => "Swaps",
             Self::Refused => "Refused",
+            Self::SignatureRejected => "SignatureRejected",
+            Self::SwapsNotVerified => "SwapsNotVerified",
             Self::Withdrawn => "Withdrawn",
             Self::ObjectsCopied => "ObjectsCopied",
             Self::BytesCopied => "BytesCopied",
@@ -63,7 +69,10 @@ impl Metric {
     /// Whether it is kept for each suite as well as for the Region. `CloudWatch` bills each name with each suite, so only
     /// what an operator asks of one suite is, and only where it is news.
     fn is_kept_by_suite(self) -> bool {
-        matches!(self, Self::SuiteWaitingSeconds | Self::Swaps | Self::Refused | Self::Withdrawn)
+        matches!(
+            self,
+            Self::SuiteWaitingSeconds | Self::Swaps | Self::Refused | Self::SignatureRejected | Self::Withdrawn
+        )
     }
 
     fn unit(self) -> &'static str {
@@ -72,6 +81,8 @@ impl Metric {
             Self::BytesCopied => "Bytes",
             Self::Swaps
             | Self::Refused
+            | Self::SignatureRejected
+            | Self::SwapsNotVerified
             | Self::Withdrawn
             | Self::ObjectsCopied
             | Self::StoreRequests

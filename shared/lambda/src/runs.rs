@@ -9,6 +9,7 @@ use crate::clients::Clients;
 use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::failure::{Chain, InvocationError};
+use crate::keyring::Keyrings;
 use crate::metrics::{Measures, Metric, Metrics};
 use crate::queue::MessageReturns;
 
@@ -18,6 +19,7 @@ pub struct Runs {
     pub ports: Ports,
     /// The queue that gives the function its messages.
     pub returns: Arc<dyn MessageReturns>,
+    keyrings: Keyrings,
     settings: Settings,
     metrics: Metrics,
 }
@@ -26,12 +28,12 @@ impl Runs {
     /// Of a function with this configuration, over its clients.
     pub fn new(config: Config, clients: Clients) -> Self {
         let metrics = Metrics::on_standard_output(&config.metrics_namespace, &config.region);
-        Self::over(clients.ports, clients.returns, config.settings, metrics)
+        Self { keyrings: clients.keyrings, ..Self::over(clients.ports, clients.returns, config.settings, metrics) }
     }
 
-    /// Over ports of the caller's.
+    /// Over ports of the caller's; the keyring is that of the settings.
     pub fn over(ports: Ports, returns: Arc<dyn MessageReturns>, settings: Settings, metrics: Metrics) -> Self {
-        Self { ports, returns, settings, metrics }
+        Self { ports, returns, keyrings: Keyrings::fixed(settings.keyring.clone()), settings, metrics }
     }
 
     /// Now.
@@ -55,6 +57,24 @@ impl Runs {
         Settings { slice, ..self.settings.clone() }
     }
 
+    /// The same for a run that verifies releases: with the keyring in force.
+    ///
+    /// # Errors
+    /// A keyring is set and cannot be had; the log and the metrics have been told already.
+    pub async fn verifying_settings(
+        &self,
+        doing: &str,
+        deadline: &Deadline,
+        runs_left: usize,
+    ) -> Result<Settings, InvocationError> {
+        let keyring = self
+            .keyrings
+            .in_force(self.now())
+            .await
+            .map_err(|source| self.failed(InvocationError::Keyring { doing: doing.to_owned(), source }))?;
+        Ok(Settings { keyring, ..self.settings(deadline, runs_left) })
+    }
+
     /// Waits for a run, as long as Lambda allows.
     ///
     /// # Errors
@@ -70,6 +90,11 @@ impl Runs {
             Ok(Err(source)) => InvocationError::Engine { doing: doing.to_owned(), source: Box::new(source) },
             Err(source) => InvocationError::Deadline { doing: doing.to_owned(), source },
         };
+        Err(self.failed(error))
+    }
+
+    /// Tells the log and the metrics of a failure.
+    fn failed(&self, error: InvocationError) -> InvocationError {
         if error.is_retryable() {
             tracing::warn!(error = %Chain(&error), "a run failed and may be tried again");
             self.measure(&Measures::of_run().count(Metric::RetryableFailures, 1));
@@ -77,7 +102,7 @@ impl Runs {
             tracing::error!(error = %Chain(&error), "a run failed, and trying again will not help");
             self.measure(&Measures::of_run().count(Metric::PermanentFailures, 1));
         }
-        Err(error)
+        error
     }
 
     /// Writes metrics.

@@ -1,7 +1,9 @@
 //! What is to be done about a suite, as a plain function of what was seen.
 
 use jiff::Timestamp;
+use suitecast_signature::Keyring;
 
+use crate::authenticity::{Authenticity, Doubt, authenticate};
 use crate::limits::{MAX_DATE_AHEAD, MIXED_SET_PATIENCE};
 use crate::release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem};
 use crate::state::{Candidate, Unsettled};
@@ -16,6 +18,8 @@ pub struct ServedRelease {
     /// Whether it needs no second look: the Region's bytes are those recorded, whole under the scope in force, with no
     /// swap begun since.
     pub vouched: bool,
+    /// Whether its signature was verified with the keyring that is set; so it is, too, where none is.
+    pub is_authentic: bool,
 }
 
 /// Everything a decision rests on.
@@ -33,6 +37,8 @@ pub struct Observation<'a> {
     pub unsettled: Option<&'a Unsettled>,
     /// Releases that waited and still may be completed.
     pub candidates: &'a [Candidate],
+    /// Whose signatures count; without it none is verified.
+    pub keyring: Option<&'a Keyring>,
     /// Accept an older release, or go on from a hold.
     pub force: bool,
     /// Check everything.
@@ -83,33 +89,85 @@ pub enum Decision {
     },
 }
 
+/// A decision, and what was found out of the signature on the way to it.
+#[derive(Debug)]
+pub struct Decided {
+    /// What is to be done.
+    pub decision: Decision,
+    /// Whether the master's release is signed by whom the operator trusts.
+    pub authenticity: Authenticity,
+}
+
 /// Decides. Looks at nothing but its argument.
-pub fn decide(observation: &Observation<'_>) -> Decision {
+pub fn decide(observation: &Observation<'_>) -> Decided {
+    let unchecked = if observation.keyring.is_some() { Authenticity::NotReached } else { Authenticity::NotChecked };
+    let set = match read_together(observation) {
+        Ok(set) => set,
+        Err(decision) => return Decided { decision: *decision, authenticity: unchecked },
+    };
+    let authenticity = match vouch(observation, &set) {
+        Ok(authenticity) => authenticity,
+        Err(Doubt::MayBeMixed(rule)) => {
+            return Decided { decision: unsettled(observation, &rule), authenticity: Authenticity::Rejected };
+        }
+        Err(Doubt::Rejected(rule)) => {
+            return Decided { decision: Decision::Refused { rule }, authenticity: Authenticity::Rejected };
+        }
+    };
+    Decided { decision: decide_on(observation, set), authenticity }
+}
+
+/// Reads the master's release files as one release, or says what to do where they are none.
+fn read_together(observation: &Observation<'_>) -> Result<ReleaseSet, Box<Decision>> {
     let served = observation.served;
     let live = served.as_ref().map(|served| &served.identity);
+    // What was signed tells by itself whether it belongs together. Without a keyring it has to stand for as long as no
+    // upload takes: then the release was signed again, and nothing else is to come.
+    let takes_signature_alone = observation.keyring.is_some() || has_stood(observation);
     let read = match ReleaseSet::read(observation.master.clone(), live) {
-        // Stood like this for as long as no upload takes: the release was signed again, and nothing else is to come.
-        Err(SetProblem::SignatureAlone) if has_stood(observation) => ReleaseSet::read(observation.master.clone(), None),
+        Err(SetProblem::SignatureAlone) if takes_signature_alone => ReleaseSet::read(observation.master.clone(), None),
         read => read,
     };
     let set = match read {
         Ok(set) => set,
-        Err(SetProblem::Absent) if served.is_some() => return Decision::Withdrawn,
-        Err(SetProblem::Absent) => return Decision::Absent,
-        Err(problem @ SetProblem::Malformed { .. }) => return Decision::Refused { rule: problem.to_string() },
-        Err(SetProblem::Mixed { rule }) => return unsettled(observation, &rule),
-        Err(problem @ SetProblem::SignatureAlone) => return unsettled(observation, &problem.to_string()),
+        Err(SetProblem::Absent) if served.is_some() => return Err(Box::new(Decision::Withdrawn)),
+        Err(SetProblem::Absent) => return Err(Box::new(Decision::Absent)),
+        Err(problem @ SetProblem::Malformed { .. }) => {
+            return Err(Box::new(Decision::Refused { rule: problem.to_string() }));
+        }
+        Err(SetProblem::Mixed { rule }) => return Err(Box::new(unsettled(observation, &rule))),
+        Err(problem @ SetProblem::SignatureAlone) => {
+            return Err(Box::new(unsettled(observation, &problem.to_string())));
+        }
     };
-    if let Some(rule) = half_replaced(observation, &set.identity) {
-        return unsettled(observation, rule);
+    if observation.keyring.is_none()
+        && let Some(rule) = half_replaced(observation, &set.identity)
+    {
+        return Err(Box::new(unsettled(observation, rule)));
     }
+    Ok(set)
+}
+
+/// Whether the release is signed by whom the operator trusts. What went live under this very keyring stays what it is when
+/// its key expires afterwards.
+fn vouch(observation: &Observation<'_>, set: &ReleaseSet) -> Result<Authenticity, Doubt> {
+    let Some(keyring) = observation.keyring else { return Ok(Authenticity::NotChecked) };
+    let is_known = observation.served.is_some_and(|served| served.is_authentic && served.identity == set.identity);
+    if !is_known {
+        authenticate(set, keyring, observation.now)?;
+    }
+    Ok(Authenticity::Verified)
+}
+
+/// What is to be done about a release that belongs together and is authentic.
+fn decide_on(observation: &Observation<'_>, set: ReleaseSet) -> Decision {
     let date = set.release.date;
     if date.duration_since(observation.now) > MAX_DATE_AHEAD {
         return Decision::Refused {
             rule: format!("Date {date} lies more than a day in the future; correct the clock that signs the release"),
         };
     }
-    let Some(served) = served else { return Decision::Publish { set: Box::new(set), hold: false } };
+    let Some(served) = observation.served else { return Decision::Publish { set: Box::new(set), hold: false } };
     if served.identity == set.identity {
         if served.vouched && !observation.full {
             return Decision::UpToDate { date };

@@ -4,6 +4,7 @@
 //! or refused; [`plan_swap`] lays the writes of a swap out in their order; [`SuiteState`] is what is remembered between
 //! runs. The engine carries it out.
 
+mod authenticity;
 mod decide;
 mod known;
 pub mod limits;
@@ -14,7 +15,8 @@ mod release_set;
 mod samples;
 mod state;
 
-pub use decide::{Decision, Observation, ServedRelease, decide};
+pub use authenticity::{Authenticity, is_authentic};
+pub use decide::{Decided, Decision, Observation, ServedRelease, decide};
 pub use known::{KnownFiles, run_digest};
 pub use missing::{Awaited, MissingObjects, SeenKey};
 pub use plan::{Before, Overwrite, Phase, Planned, Step, SwapPlan, plan_swap};

@@ -56,6 +56,9 @@ pub struct Live {
     pub date: Timestamp,
     /// The scope under which it is whole.
     pub scope: String,
+    /// The keyring that its signature was verified with; `None` where none was set.
+    #[serde(default)]
+    pub keyring: Option<String>,
     /// Tags of its files in the master, to see at a glance whether the master moved on.
     pub in_master: ReleaseTags,
     /// Tags of its files in the Region.
@@ -76,6 +79,9 @@ pub struct Intent {
     pub date: Timestamp,
     /// The scope it was verified under.
     pub scope: String,
+    /// The keyring that its signature was verified with.
+    #[serde(default)]
+    pub keyring: Option<String>,
     /// Tags of its files in the master.
     pub in_master: ReleaseTags,
     /// The digest of the commit file that clients saw when the swap began. Where it is the intent's own, the commit changes

@@ -6,10 +6,12 @@
 //! Every key is atomic with read-after-write; nothing is atomic across keys. All of Suitecast's safety rests on the
 //! conditions below, so an engine that answers success without honouring one is caught by the contract suite.
 
+mod collect;
 mod error;
 mod port;
 mod s3;
 
+pub use collect::collect;
 pub use error::{ErrorKind, Operation, StoreError};
 pub use port::{
     Body, Copied, CopyCondition, CopyRequest, CopySource, ETag, GetCondition, GetRequest, Got, ListPage, ListRequest,

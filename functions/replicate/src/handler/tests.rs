@@ -109,6 +109,7 @@ impl World {
             unlisted: UnlistedTrees::parse("").unwrap(),
             copy_concurrency: NonZeroUsize::new(8).unwrap(),
             allow_change_in_place: false,
+            keyring: None,
             slice: Duration::from_secs(100),
         };
         let sink = Metrics::written_to(Box::new(metrics.clone()), "Suitecast", "eu-west-1");

@@ -2,9 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use suitecast_testing::archive_maker::ArchiveKey;
 
 use super::*;
 use crate::samples::{detached, files, of_day, set};
+
+/// Without the word on the signature: no keyring is set in the tests that use it.
+fn decide(observation: &Observation<'_>) -> Decision {
+    let Decided { decision, authenticity } = super::decide(observation);
+    assert_eq!(authenticity, Authenticity::NotChecked);
+    decision
+}
 
 fn noon(day: u8) -> Timestamp {
     format!("2026-11-{day:02}T12:00:00Z").parse().unwrap()
@@ -19,6 +27,7 @@ fn observation(master: &ReleaseFiles) -> Observation<'_> {
         hold: None,
         unsettled: None,
         candidates: &[],
+        keyring: None,
         force: false,
         full: false,
     }
@@ -26,7 +35,7 @@ fn observation(master: &ReleaseFiles) -> Observation<'_> {
 
 fn serving(files: &ReleaseFiles) -> ServedRelease {
     let set = set(files.clone());
-    ServedRelease { identity: set.identity, date: set.release.date, vouched: true }
+    ServedRelease { identity: set.identity, date: set.release.date, vouched: true, is_authentic: true }
 }
 
 fn published(decision: &Decision) -> Option<(Identity, bool)> {
@@ -188,6 +197,7 @@ fn files_of_a_release_that_waits_do_not_pass_for_those_of_the_next() {
             hold: None,
             unsettled: None,
             candidates: &candidates,
+            keyring: None,
             force: false,
             full: false,
         })
@@ -211,6 +221,112 @@ fn a_half_replaced_set_taken_for_a_release_keeps_the_whole_one_out_for_no_longer
     let now = noon(20) + SignedDuration::from_mins(15);
     let later = Observation { now, unsettled: Some(&first), candidates: &candidates, ..observation(&whole) };
     assert_eq!(published(&decide(&later)), Some((Identity::of(&whole), false)));
+}
+
+/// Our archive's key and somebody else's, and the keyring that holds ours.
+fn keys() -> (ArchiveKey, ArchiveKey, Keyring) {
+    let [ours, theirs] = [1, 2].map(|seed| ArchiveKey::from_seed(seed).unwrap());
+    let keyring = Keyring::parse(ours.public_armoured().unwrap().as_bytes()).unwrap();
+    (ours, theirs, keyring)
+}
+
+fn signed(day: u8, key: &ArchiveKey) -> ReleaseFiles {
+    let text = of_day(day);
+    ReleaseFiles {
+        in_release: Some(key.clear_signed(&text, noon(day)).unwrap()),
+        release_gpg: Some(key.detached(text.as_bytes(), noon(day)).unwrap()),
+        release: Some(text.into_bytes()),
+    }
+}
+
+fn decided(master: &ReleaseFiles, keyring: &Keyring) -> Decided {
+    super::decide(&Observation { keyring: Some(keyring), ..observation(master) })
+}
+
+#[test]
+fn a_release_is_published_if_each_of_its_signatures_is_by_a_key_of_the_keyring() {
+    let (ours, theirs, keyring) = keys();
+    let whole = signed(10, &ours);
+    let without_detached = ReleaseFiles { release_gpg: None, ..whole.clone() };
+    for files in [
+        whole.clone(),
+        without_detached.clone(),
+        ReleaseFiles { in_release: None, ..whole.clone() },
+        ReleaseFiles { release: None, ..without_detached },
+    ] {
+        let Decided { decision, authenticity } = decided(&files, &keyring);
+        assert_eq!(
+            (published(&decision).map(|(set, _)| set), authenticity),
+            (Some(Identity::of(&files)), Authenticity::Verified)
+        );
+    }
+    let forged = signed(10, &theirs);
+    for (files, file) in [
+        (forged.clone(), "InRelease: "),
+        (ReleaseFiles { in_release: None, ..forged.clone() }, "Release.gpg: "),
+        (ReleaseFiles { in_release: whole.in_release.clone(), ..forged.clone() }, "Release.gpg: "),
+        (ReleaseFiles { in_release: forged.in_release, ..whole }, "InRelease: "),
+    ] {
+        let Decided { decision, authenticity } = decided(&files, &keyring);
+        let rule = refusal(decision);
+        assert!(rule.starts_with(file) && authenticity == Authenticity::Rejected, "{rule}");
+    }
+}
+
+#[test]
+fn what_an_upload_under_way_looks_like_is_waited_for_and_then_refused() {
+    let (ours, _, keyring) = keys();
+    let (old, new) = (signed(9, &ours), signed(10, &ours));
+    let unsigned = ReleaseFiles { in_release: None, release_gpg: None, ..new.clone() };
+    let mixed = ReleaseFiles { release_gpg: old.release_gpg, ..new };
+    for files in [unsigned, mixed] {
+        let Decided { decision, authenticity } = decided(&files, &keyring);
+        assert_eq!(authenticity, Authenticity::Rejected);
+        let first = waiting(decision);
+        let now = noon(20) + MIXED_SET_PATIENCE;
+        let later = Observation { now, unsettled: Some(&first), keyring: Some(&keyring), ..observation(&files) };
+        assert!(refusal(super::decide(&later).decision).contains("one generation"));
+    }
+}
+
+#[test]
+fn a_signature_that_verifies_needs_no_patience() {
+    let (ours, _, keyring) = keys();
+    let before = signed(10, &ours);
+    let again = ours.detached(of_day(10).as_bytes(), noon(11)).unwrap();
+    let master = ReleaseFiles { release_gpg: Some(again), ..before.clone() };
+    let candidates = [Candidate { identity: Identity::of(&before), date: set(before.clone()).release.date }];
+    for seen in [
+        Observation { served: Some(serving(&before)), ..observation(&master) },
+        Observation { candidates: &candidates, ..observation(&master) },
+    ] {
+        let Decided { decision, .. } = super::decide(&Observation { keyring: Some(&keyring), ..seen });
+        assert_eq!(published(&decision), Some((Identity::of(&master), false)));
+    }
+}
+
+#[test]
+fn what_went_live_under_this_keyring_is_not_verified_again_and_under_another_one_it_is() {
+    let (ours, theirs, keyring) = keys();
+    // As good as a key that expired since: it would not pass now.
+    let forged = signed(10, &theirs);
+    let seen = |master, served| Observation { served: Some(served), keyring: Some(&keyring), ..observation(master) };
+    let recorded = super::decide(&seen(&forged, serving(&forged)));
+    assert!(matches!(recorded.decision, Decision::UpToDate { .. }) && recorded.authenticity == Authenticity::Verified);
+    let of_another_keyring = ServedRelease { is_authentic: false, ..serving(&forged) };
+    assert!(!refusal(super::decide(&seen(&forged, of_another_keyring)).decision).is_empty());
+    let genuine = signed(10, &ours);
+    let looked_at_again = super::decide(&seen(&genuine, ServedRelease { is_authentic: false, ..serving(&genuine) }));
+    assert!(matches!(looked_at_again.decision, Decision::UpToDate { .. }), "its files need no second look");
+    // That another release is served says nothing of this one.
+    assert!(!refusal(super::decide(&seen(&forged, serving(&genuine))).decision).is_empty());
+}
+
+#[test]
+fn where_there_is_no_release_no_signature_was_looked_at() {
+    let (_, _, keyring) = keys();
+    let nothing = ReleaseFiles::default();
+    assert_eq!(decided(&nothing, &keyring).authenticity, Authenticity::NotReached);
 }
 
 proptest! {
