@@ -111,10 +111,14 @@ def _apt_ftparchive():
 
 
 class RealArchive:
-    """The archive's tree at `directory`/archive, its public key at `key`; for use in a `with` statement."""
+    """The archive's tree at `directory`/archive, its public key at `key`, armoured; for use in a `with` statement.
 
-    def __init__(self, directory):
+    `source_version` is that of the source package which is built for it.
+    """
+
+    def __init__(self, directory, source_version="1.0+test~1"):
         self.directory = Path(directory)
+        self.source_version = source_version
         self.tree = self.directory / "archive"
         self.key = self.directory / "key.asc"
         self.architecture = _run(["dpkg", "--print-architecture"]).stdout.strip()
@@ -178,7 +182,7 @@ class RealArchive:
             "README": "Built by dpkg-source, read by apt-get source.\n",
             "debian/control": f"Source: {SOURCE}\nSection: misc\nPriority: optional\nMaintainer: Nobody <none@example.com>\n"
             f"Standards-Version: 4.6.2\n\nPackage: {SOURCE}\nArchitecture: all\nDescription: a source for tests\n It is one.\n",
-            "debian/changelog": f"{SOURCE} (1.0+test~1) unstable; urgency=medium\n\n  * Made.\n\n"
+            "debian/changelog": f"{SOURCE} ({self.source_version}) unstable; urgency=medium\n\n  * Made.\n\n"
             " -- Nobody <none@example.com>  Wed, 01 Jan 2025 00:00:00 +0000\n",
             "debian/rules": "#!/usr/bin/make -f\n",
             "debian/source/format": "3.0 (native)\n",
