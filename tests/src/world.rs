@@ -31,12 +31,15 @@ use suitecast_store::{Store, VersionId};
 use suitecast_testing::archive_maker::Generation;
 use suitecast_testing::client_model::{ClientModel, Scope as ClientScope, StoreReader, View};
 use suitecast_testing::strict::{BucketSettings, Mishaps};
-use suitecast_testing::{Faults, FaultyStore, ManualClock, StrictS3};
+use suitecast_testing::{EffectKind, Faults, FaultyStore, ManualClock, StrictS3};
 
 /// The master bucket.
 pub const MASTER: &str = "archive-master";
 /// The Region's bucket.
 pub const REGION: &str = "eu-west-1.archive.example.com";
+
+/// The suites queue's name, as its effects have it.
+pub const SUITES_QUEUE: &str = "suites";
 
 /// Publish runs and batches that one [`World::settle`] may take: far above any test's need, so that a loop is found.
 const MAX_STEPS: usize = 300;
@@ -59,6 +62,11 @@ impl MemoryQueue {
     pub fn take(&self) -> Vec<Wake> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
+
+    /// Sends a message that no function sent.
+    pub fn send(&self, wake: Wake) {
+        self.0.lock().unwrap().push(wake);
+    }
 }
 
 #[async_trait]
@@ -66,6 +74,21 @@ impl SuitesQueue for MemoryQueue {
     async fn wake(&self, wakes: &[Wake]) -> Result<(), QueueError> {
         self.0.lock().unwrap().extend_from_slice(wakes);
         Ok(())
+    }
+}
+
+/// The suites queue as the functions reach it: a send is an effect like a write to the Region's bucket.
+struct FaultyQueue {
+    inner: MemoryQueue,
+    faults: Faults,
+}
+
+#[async_trait]
+impl SuitesQueue for FaultyQueue {
+    async fn wake(&self, wakes: &[Wake]) -> Result<(), QueueError> {
+        let suites = wakes.iter().map(|wake| wake.suite.as_str()).collect::<Vec<_>>().join(" ");
+        let failed = |detail: &str| QueueError { suites: suites.clone(), detail: detail.to_owned(), source: None };
+        self.faults.effect(EffectKind::Send, SUITES_QUEUE, &suites, self.inner.wake(wakes), failed).await
     }
 }
 
@@ -81,7 +104,7 @@ pub struct World {
     pub ports: Ports,
     /// What the operator set.
     pub settings: Settings,
-    /// Faults and the observer of effects in the Region.
+    /// Faults and the observer of effects in the Region and of what is sent to the suites queue.
     pub faults: Faults,
     /// What befalls notifications.
     pub mishaps: Mishaps,
@@ -139,7 +162,7 @@ impl World {
         let ports = Ports {
             master: Arc::new(s3.bucket(MASTER)),
             region: Arc::new(FaultyStore::new(Arc::new(s3.bucket(REGION)) as Arc<dyn Store>, &faults)),
-            queue: Arc::new(queue.clone()),
+            queue: Arc::new(FaultyQueue { inner: queue.clone(), faults: faults.clone() }),
             clock: Arc::new(EngineClock(clock.clone())),
         };
         Self {

@@ -9,6 +9,9 @@ use suitecast_store::{
 };
 use tokio::sync::watch;
 
+/// What a dead process hears of all it asks for.
+const DEAD: &str = "the process is dead (a fault of the test)";
+
 /// When the fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -27,18 +30,36 @@ pub enum Aftermath {
     Crash,
 }
 
+/// What kind of effect it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectKind {
+    /// A put, a copy or a delete in a store.
+    Store(Operation),
+    /// A message handed to a queue.
+    Send,
+    /// A message taken off a queue, since its work is done.
+    Acknowledge,
+}
+
+/// Most effects are a store's, and are asked for by its operation.
+impl PartialEq<Operation> for EffectKind {
+    fn eq(&self, operation: &Operation) -> bool {
+        *self == Self::Store(*operation)
+    }
+}
+
 /// An effect that took place, as the observer hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
-    /// Its number, from 0, over all stores that share the faults.
+    /// Its number, from 0, over everything that shares the faults.
     pub number: u64,
-    /// Put, copy or delete.
-    pub operation: Operation,
-    /// The bucket.
+    /// What kind of effect.
+    pub operation: EffectKind,
+    /// The bucket, or the queue.
     pub bucket: String,
-    /// The key.
+    /// The key, or what the message says.
     pub key: String,
-    /// Whether the store did it; a refused one changed nothing.
+    /// Whether it was done; a refused one changed nothing.
     pub done: bool,
 }
 
@@ -54,8 +75,9 @@ struct State {
     gate: Option<(u64, watch::Sender<bool>, watch::Receiver<bool>)>,
 }
 
-/// A counter of effects (puts, copies and deletes) shared by any number of [`FaultyStore`]s, and what is to happen at
-/// which of them. Clones share it.
+/// A counter of effects (puts, copies and deletes, and what is sent and acknowledged) shared by any number of
+/// [`FaultyStore`]s and by whatever goes through [`Faults::effect`], and what is to happen at which of them. Clones share
+/// it.
 ///
 /// A crash at every step is: run once with no fault and ask for [`Faults::effects`]; then, for each number below it and
 /// each [`Moment`], start from a fresh world, [`Faults::fail`], run, look, [`Faults::repair`], run again.
@@ -149,8 +171,43 @@ impl Faults {
         self.state().crashed = true;
     }
 
-    fn is_crashed(&self) -> bool {
+    /// Whether the process is dead, so that nothing gets through, until [`Faults::repair`].
+    pub fn is_crashed(&self) -> bool {
         self.state().crashed
+    }
+
+    /// Lets an effect take place, or fail, as the faults say. `failed` makes the error of what failed from a reason.
+    ///
+    /// # Errors
+    /// The effect's own, or that of a fault.
+    pub async fn effect<T, E>(
+        &self,
+        operation: EffectKind,
+        bucket: &str,
+        key: &str,
+        effect: impl Future<Output = Result<T, E>> + Send,
+        failed: impl Fn(&str) -> E + Send,
+    ) -> Result<T, E> {
+        let (number, fault, dead) = self.begin();
+        if dead {
+            return Err(failed(DEAD));
+        }
+        if let Some((Moment::Before, _)) = fault {
+            return Err(failed("failed before its effect (a fault of the test)"));
+        }
+        self.wait_at_gate(number).await;
+        let outcome = effect.await;
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        self.tell(&Effect { number, operation, bucket, key, done: outcome.is_ok() });
+        match fault {
+            Some((_, aftermath)) => {
+                if aftermath == Aftermath::Crash {
+                    self.crash();
+                }
+                Err(failed("its answer got lost (a fault of the test)"))
+            }
+            None => outcome,
+        }
     }
 
     fn tell(&self, effect: &Effect) {
@@ -206,7 +263,7 @@ impl FaultyStore {
 
     fn alive(&self, operation: Operation, key: &str) -> Result<(), StoreError> {
         if self.faults.is_crashed() {
-            return Err(self.unavailable(operation, key, "the process is dead (a fault of the test)"));
+            return Err(self.unavailable(operation, key, DEAD));
         }
         Ok(())
     }
@@ -217,26 +274,8 @@ impl FaultyStore {
         key: &str,
         effect: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let (number, fault, dead) = self.faults.begin();
-        if dead {
-            return Err(self.unavailable(operation, key, "the process is dead (a fault of the test)"));
-        }
-        if let Some((Moment::Before, _)) = fault {
-            return Err(self.unavailable(operation, key, "failed before its effect (a fault of the test)"));
-        }
-        self.faults.wait_at_gate(number).await;
-        let outcome = effect.await;
-        let bucket = self.inner.bucket().to_owned();
-        self.faults.tell(&Effect { number, operation, bucket, key: key.to_owned(), done: outcome.is_ok() });
-        match fault {
-            Some((_, aftermath)) => {
-                if aftermath == Aftermath::Crash {
-                    self.faults.crash();
-                }
-                Err(self.unavailable(operation, key, "its answer got lost (a fault of the test)"))
-            }
-            None => outcome,
-        }
+        let failed = |detail: &str| self.unavailable(operation, key, detail);
+        self.faults.effect(EffectKind::Store(operation), self.inner.bucket(), key, effect, failed).await
     }
 }
 

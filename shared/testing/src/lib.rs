@@ -20,6 +20,6 @@ mod random;
 pub mod strict;
 
 pub use clock::ManualClock;
-pub use faulty::{Aftermath, Effect, Faults, FaultyStore, Gate, Moment};
+pub use faulty::{Aftermath, Effect, EffectKind, Faults, FaultyStore, Gate, Moment};
 pub use random::Random;
 pub use strict::{StrictBucket, StrictS3};
