@@ -3,6 +3,7 @@
 pub mod attacks;
 pub mod buckets;
 pub mod budgets;
+pub mod deliveries;
 pub mod edits;
 pub mod servers;
 pub mod watcher;

@@ -8,6 +8,8 @@
 //! attack: crash at every effect | cases=400 | violations=0 | windows=change in place 12
 //! ```
 
+pub mod crash;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -5,6 +5,8 @@
 //! has another size or digest, is reported. That is the first promise to users, checked from outside; so nothing here
 //! uses the code that keeps it, not even its parsers.
 //!
+//! A model can also be a client that does not use by-hash: it fetches indices by their canonical names and knows no others.
+//!
 //! A walk is meant to follow every single effect of a crash test: bytes once read and hashed are remembered by key and tag,
 //! indices by digest, so that a walk over what has not changed only looks.
 
@@ -102,10 +104,11 @@ pub struct LiveRelease {
 pub struct View {
     /// The live release; `None` where the suite is not served at all, which breaks no promise.
     pub live: Option<LiveRelease>,
-    /// What breaks the promise: indices missing or wrong under their names by hash, files missing or wrong.
+    /// What breaks the promise: indices missing or wrong under the names that the client fetches them by, files missing
+    /// or wrong.
     pub broken: Vec<Inconsistency>,
-    /// Canonical index names that do not hold what the live release lists. Expected in the middle of a swap; never
-    /// when nothing is going on.
+    /// Canonical index names that do not hold what the live release lists, where the client itself uses those by hash.
+    /// Expected in the middle of a swap; never when nothing is going on.
     pub stale_names: Vec<Inconsistency>,
     /// How many forms of indices were checked.
     pub indices: usize,
@@ -147,6 +150,7 @@ struct Content {
 #[derive(Debug, Default)]
 pub struct ClientModel {
     scope: Scope,
+    without_by_hash: bool,
     contents: HashMap<(String, String), Content>,
     named: HashMap<(String, String), Arc<Vec<Named>>>,
 }
@@ -155,6 +159,11 @@ impl ClientModel {
     /// A client that expects this much of each suite.
     pub fn new(scope: Scope) -> Self {
         Self { scope, ..Self::default() }
+    }
+
+    /// A client that fetches indices by their canonical names: what is wrong with these is `broken` for it.
+    pub fn without_by_hash(scope: Scope) -> Self {
+        Self { scope, without_by_hash: true, ..Self::default() }
     }
 
     /// Walks a suite, given its directory in the bucket (`debian/dists/bookworm`; for a flat archive, its directory).
@@ -181,6 +190,10 @@ impl ClientModel {
         for group in release.groups(&self.scope) {
             for (path, expected) in &group.required {
                 view.indices += 1;
+                if self.without_by_hash {
+                    view.broken.extend(self.check(bucket, &in_suite(path), expected, &release_key).await);
+                    continue;
+                }
                 for by_hash in names_by_hash(path, expected) {
                     let wrong = self.check(bucket, &in_suite(&by_hash), expected, &release_key).await;
                     view.broken.extend(wrong);
@@ -204,14 +217,15 @@ impl ClientModel {
         archive: &str,
         view: &mut View,
     ) {
-        let Some(by_hash) = names_by_hash(path, expected).pop().map(|name| in_suite(&name)) else { return };
-        let named = match self.named_by(bucket, &by_hash, path, expected).await {
+        let fetched = if self.without_by_hash { Some(path.to_owned()) } else { names_by_hash(path, expected).pop() };
+        let Some(fetched) = fetched.map(|name| in_suite(&name)) else { return };
+        let named = match self.named_by(bucket, &fetched, path, expected).await {
             Ok(named) => named,
             Err(problem) => {
                 // An index that is missing or wrong is in the view already.
                 if let Some(problem) = problem {
                     let named_by = index_key.to_owned();
-                    view.broken.push(Inconsistency { key: by_hash, named_by, problem });
+                    view.broken.push(Inconsistency { key: fetched, named_by, problem });
                 }
                 return;
             }

@@ -47,6 +47,23 @@ async fn each_file_that_is_taken_away_or_altered_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_client_without_by_hash_goes_by_the_canonical_names_alone() {
+    let made = ArchiveMaker::new(4).plain_packages(1).generation(1).unwrap();
+    let release_files = ["InRelease", "Release", "Release.gpg"].map(|name| made.suite_key(name));
+    let mut client = ClientModel::without_by_hash(Scope::default());
+    let view = client.walk(&made.files, &made.suite).await.unwrap();
+    assert!(view.is_settled() && view.files > 40, "{view}");
+    for key in made.files.keys().filter(|key| !release_files.contains(key)) {
+        let mut files = made.files.clone();
+        files.insert(key.clone(), Bytes::from(vec![0; made.files[key].len()]));
+        let view = client.walk(&files, &made.suite).await.unwrap();
+        let reads_it = !key.contains("/by-hash/");
+        assert_eq!(view.broken.iter().any(|wrong| wrong.key == *key), reads_it, "{key}: {view}");
+        assert_eq!(view.is_whole(), !reads_it, "{key}: {view}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_out_of_scope_may_be_absent() {
     let mut made = ArchiveMaker::new(5).generation(1).unwrap();
     made.files.retain(|key, _| {
