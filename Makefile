@@ -45,6 +45,11 @@ test-rust: $(CLOUD)/.installed ## The crates' tests, contract suites included
 test-cloud: build-functions build-tests ## The pipeline on the local cloud, with the real functions, and the demo
 	$(CLOUD_PYTHON) -m cloud.run_tests
 
+.PHONY: torture
+torture: $(CLOUD)/.installed build-functions ## Every attack at length, for hours; WORD=histories only those whose command holds the word
+	cargo build --release --locked --quiet --package suitecast-tests --bins
+	$(CLOUD_PYTHON) -m torture $(WORD)
+
 .PHONY: check
 check: check-format check-clippy check-docs check-layers check-licences check-unused lint ## What may not be wrong before a test runs
 

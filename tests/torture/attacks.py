@@ -1,0 +1,27 @@
+"""The attacks that `make torture` carries out, in their order: this list is all there is to change for another one."""
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program, and how many attacks it reports: each by a line of its own."""
+
+    command: tuple[str, ...]
+    lines: int = 1
+
+
+def rust(name, *arguments, lines=1):
+    """A program of tests/src/bin, built for release."""
+    return Program((f"target/release/{name}", *arguments), lines)
+
+
+def python(module, *arguments, lines=1):
+    """A module under tests."""
+    return Program((sys.executable, "-m", module, *arguments), lines)
+
+
+PROGRAMS = (
+    rust("attack-histories", lines=3),
+)
