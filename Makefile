@@ -47,7 +47,7 @@ test-cloud: build-functions build-tests ## The pipeline on the local cloud, with
 
 .PHONY: torture
 torture: $(CLOUD)/.installed build-functions ## Every attack at length, for hours; WORD=histories only those whose command holds the word
-	cargo build --release --locked --quiet --package suitecast-tests --bins
+	cargo build --profile torture --locked --quiet --package suitecast-tests --bins
 	$(CLOUD_PYTHON) -m torture $(WORD)
 
 .PHONY: check

@@ -13,8 +13,8 @@ class Program:
 
 
 def rust(name, *arguments, lines=1):
-    """A program of tests/src/bin, built for release."""
-    return Program((f"target/release/{name}", *arguments), lines)
+    """A program of tests/src/bin, built with the profile `torture`."""
+    return Program((f"target/torture/{name}", *arguments), lines)
 
 
 def python(module, *arguments, lines=1):
@@ -23,5 +23,6 @@ def python(module, *arguments, lines=1):
 
 
 PROGRAMS = (
+    rust("attack-crash"),
     rust("attack-histories", lines=3),
 )
