@@ -45,14 +45,8 @@ pub enum ArmourError {
         line: usize,
     },
     /// Something stands outside of a block where nothing may.
-    #[error("line {line} stands outside of the armoured signature; nothing may")]
+    #[error("line {line} stands outside of the armoured signature; nothing may, not even an empty line")]
     Outside {
-        /// The line, from one.
-        line: usize,
-    },
-    /// More than one block where one is expected.
-    #[error("a second armoured block begins at line {line}; all signatures belong into one")]
-    SecondBlock {
         /// The line, from one.
         line: usize,
     },
@@ -63,7 +57,7 @@ pub enum ArmourError {
 pub(crate) enum Between {
     /// Any text: comments in a keyring.
     Anything,
-    /// Empty lines only.
+    /// Not even an empty line, as in apt.
     Nothing,
 }
 
@@ -81,11 +75,11 @@ pub(crate) struct Block {
 /// All armoured blocks of a file, in order.
 pub(crate) fn blocks(file: &[u8], between: Between) -> Result<Vec<Block>, ArmourError> {
     let mut blocks = Vec::new();
-    let mut lines = file.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).zip(1_usize..);
+    let mut lines = file.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).zip(1_usize..);
     while let Some((line, number)) = lines.next() {
         if let Some(kind) = delimiter(line, BEGIN) {
             blocks.push(block(kind, number, &mut lines)?);
-        } else if between == Between::Nothing && !line.is_empty() {
+        } else if between == Between::Nothing {
             return Err(ArmourError::Outside { line: number });
         }
     }

@@ -133,11 +133,11 @@ pub enum SignatureError {
         document: Document,
     },
     /// No signature is good, or one of them is bad.
-    #[error("{document} is refused: {}{}", if *good > 0 { "beside a good signature there is a bad one: " } else { "" }, Listed(rejected))]
+    #[error("{document} is refused: {}{}", if *good > 0 { "beside a good signature there is one that refuses the whole file: " } else { "" }, Listed(rejected))]
     Refused {
         /// What was verified.
         document: Document,
-        /// How many signatures are good; when there are any, one of the others is [`Rejection::Bad`].
+        /// How many signatures are good; when there are any, one of the others [refuses the file](Rejection::refuses_the_file).
         good: usize,
         /// The signatures that are not good, in the order of the file.
         rejected: Vec<RejectedSignature>,
@@ -207,9 +207,15 @@ pub enum Rejection {
         /// Its type.
         kind: u8,
     },
-    /// Rule 10: its digest is weak or not known.
-    #[error("uses the digest {algorithm}, which is weak or not known. Sign with SHA-256 or SHA-512")]
+    /// Rule 10: its digest is weak.
+    #[error("uses the digest {algorithm}, which is weak. Sign with SHA-256 or SHA-512")]
     Digest {
+        /// The digest's name.
+        algorithm: String,
+    },
+    /// Rule 3: apt does not know its digest, and then refuses the file.
+    #[error("uses the digest {algorithm}, which apt does not know. Sign with SHA-256 or SHA-512")]
+    UnknownDigest {
         /// The digest's name.
         algorithm: String,
     },
@@ -242,6 +248,13 @@ pub enum Rejection {
         /// Why not.
         reason: KeyProblem,
     },
+}
+
+impl Rejection {
+    /// Whether apt refuses a file for such a signature even beside a good one: rule 3.
+    pub fn refuses_the_file(&self) -> bool {
+        matches!(self, Self::Bad | Self::Expired { .. } | Self::UnknownDigest { .. })
+    }
 }
 
 /// Why a key of the keyring may not sign. The numbers of the rules are those of the [crate's documentation](crate).

@@ -1,6 +1,6 @@
 //! A key of the keyring with what it says of itself verified: whether it may sign is then a question of the time only.
 
-use pgp::packet::{PublicKey, PublicSubkey, Signature, SignatureType};
+use pgp::packet::{PublicKey, PublicSubkey, Signature, SignatureConfig, SignatureType, SubpacketData};
 use pgp::types::{KeyDetails, KeyId, Tag};
 
 use crate::algorithms::check_key;
@@ -16,6 +16,10 @@ pub(crate) struct Key {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) primary: PublicKey,
     revoked: bool,
+    /// Whom it allows to revoke it, by their fingerprints.
+    revokers: Vec<Vec<u8>>,
+    /// Revocations that it did not make itself.
+    by_others: Vec<Signature>,
     /// Over the key itself.
     direct: Vec<Statement>,
     /// Over each of its identities.
@@ -48,6 +52,7 @@ impl Key {
             .filter(|signature| signature.verify_key(&primary).is_ok() && Statement::of(signature).is_some())
             .collect();
         let revoked = own.iter().any(|signature| signature.typ() == Some(SignatureType::KeyRevocation));
+        let revokers = own.iter().flat_map(|signature| designated_revokers(signature)).collect();
         let over_key = own
             .iter()
             .filter(|signature| signature.typ() == Some(SignatureType::Key))
@@ -67,7 +72,32 @@ impl Key {
             .collect();
         let subkeys =
             subkeys.into_iter().filter_map(|(key, signatures)| Subkey::check(&primary, key, &signatures)).collect();
-        Self { fingerprint, primary, revoked, direct: over_key, identities: over_identities, subkeys }
+        let by_others = direct.into_iter().filter(|one| one.typ() == Some(SignatureType::KeyRevocation)).collect();
+        Self {
+            fingerprint,
+            primary,
+            revoked,
+            revokers,
+            by_others,
+            direct: over_key,
+            identities: over_identities,
+            subkeys,
+        }
+    }
+
+    /// Whether a key of the keyring revoked this one and was allowed to.
+    pub(crate) fn is_revoked_by_one_of(&self, keys: &[Self]) -> bool {
+        let allowed = |key: &&Self| self.revokers.iter().any(|revoker| revoker == key.fingerprint.as_bytes());
+        keys.iter().filter(allowed).any(|key| {
+            self.by_others.iter().any(|revocation| {
+                Statement::of(revocation).is_some()
+                    && revocation.verify_key_third_party(&self.primary, &key.primary).is_ok()
+            })
+        })
+    }
+
+    pub(crate) fn revoke(&mut self) {
+        self.revoked = true;
     }
 
     /// Rules 15 to 20, for a signature by the primary key itself.
@@ -167,6 +197,17 @@ impl Subkey {
         }
         Ok(())
     }
+}
+
+/// Whom a verified statement of a key allows to revoke it. Others may name anyone, so only the signed part counts.
+fn designated_revokers(signature: &Signature) -> Vec<Vec<u8>> {
+    let parts = signature.config().into_iter().flat_map(SignatureConfig::hashed_subpackets);
+    parts
+        .filter_map(|part| match &part.data {
+            SubpacketData::RevocationKey(revoker) => Some(revoker.fingerprint.to_vec()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The newest statement, unless it takes back what was said before.

@@ -76,7 +76,10 @@ impl Keyring {
         contents.sort_unstable();
         let whole = contents.iter().fold(Sha256::new(), |hasher, content| hasher.chain_update(content)).finalize();
         let identity = whole.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { keys: certificates.into_iter().map(Key::check).collect(), identity })
+        let mut keys: Vec<Key> = certificates.into_iter().map(Key::check).collect();
+        let revoked: Vec<bool> = keys.iter().map(|key| key.is_revoked_by_one_of(&keys)).collect();
+        keys.iter_mut().zip(revoked).filter(|(_, revoked)| *revoked).for_each(|(key, _)| key.revoke());
+        Ok(Self { keys, identity })
     }
 
     /// What names this keyring's content: SHA-256 over its keys with all that is said of them, in hexadecimal. The same

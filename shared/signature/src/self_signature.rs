@@ -67,6 +67,7 @@ pub(crate) fn not_understood(part: &Subpacket) -> Option<u8> {
             | SubpacketType::IssuerFingerprint
             | SubpacketType::KeyFlags
             | SubpacketType::RevocationReason
+            | SubpacketType::RevocationKey
             | SubpacketType::Revocable
             | SubpacketType::PrimaryUserId
             | SubpacketType::EmbeddedSignature

@@ -6,7 +6,8 @@
 
 /// The lines of a clear-signed text: without blanks at their ends, joined by CR LF, the last one without a line end.
 ///
-/// RFC 9580, section 7.2; blanks are space, tab and carriage return, as in apt's `SplitClearSignedFile`.
+/// RFC 9580, section 7.2. As apt does it: first the line end with all its carriage returns, then spaces and tabs; what
+/// is behind a carriage return that is not at the line end stays, but gpgv drops that carriage return.
 pub(crate) fn of_clear_signed(text: &[u8]) -> Vec<u8> {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     let mut canonical = Vec::with_capacity(text.len() + text.len() / 16);
@@ -14,7 +15,7 @@ pub(crate) fn of_clear_signed(text: &[u8]) -> Vec<u8> {
         if number > 0 {
             canonical.extend_from_slice(b"\r\n");
         }
-        canonical.extend_from_slice(without_end(line, b" \t\r"));
+        canonical.extend_from_slice(without_end(without_end(without_end(line, b"\r\n"), b" \t"), b"\r"));
     }
     canonical
 }
@@ -53,6 +54,7 @@ mod tests {
             (b"A: b\r\n", b"A: b"),
             (b"A: b \t\r\nC: d\t \n", b"A: b\r\nC: d"),
             (b"A: b\n\n", b"A: b\r\n"),
+            (b"A: b \r\r\nC \r \r\n", b"A: b\r\nC "),
             (b" A:\rb\n \n\n", b" A:\rb\r\n\r\n"),
             (b"A\x0c\nB\x0b\n", b"A\x0c\r\nB\x0b"),
         ] {

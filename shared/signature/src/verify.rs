@@ -1,13 +1,12 @@
 //! Whether a text is signed by a key of the keyring: rules 1 to 14.
 
 use jiff::Timestamp;
-use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{Packet, Signature, SignatureConfig, SignatureType, SignatureVersion};
 use pgp::types::VerifyingKey;
 use suitecast_archive::ClearSigned;
 
-use crate::algorithms::strong_for_documents;
-use crate::armour::{self, ArmourError, Between};
+use crate::algorithms::{fits_in_spite_of_its_digest, known_to_apt, strong_for_documents};
+use crate::armour::{self, Between};
 use crate::error::{Document, RejectedSignature, Rejection, SignatureError};
 use crate::fingerprint::{Fingerprint, Issuer};
 use crate::key::{Key, Subkey, is_named};
@@ -35,7 +34,7 @@ pub struct Verified {
     pub signers: Vec<Fingerprint>,
     /// When the newest of the good signatures was made.
     pub signed_at: Timestamp,
-    /// The signatures that do not count, such as those by keys that are not in the keyring. None of them is bad.
+    /// The signatures that do not count, such as those by keys that are not in the keyring. None refuses the file (rule 3).
     pub ignored: Vec<RejectedSignature>,
 }
 
@@ -78,7 +77,7 @@ impl Keyring {
                 Err(reason) => rejected.push(RejectedSignature { issuer: issuer(&signature), reason }),
             }
         }
-        let bad = rejected.iter().any(|signature| signature.reason == Rejection::Bad);
+        let bad = rejected.iter().any(|signature| signature.reason.refuses_the_file());
         let Some(newest) = good.iter().map(|(_, made)| *made).max().filter(|_| !bad) else {
             return Err(SignatureError::Refused { document, good: good.len(), rejected });
         };
@@ -104,6 +103,9 @@ impl Keyring {
         let candidates = self.named_by(config);
         if candidates.is_empty() {
             return Err(Rejection::UnknownKey);
+        }
+        if !known_to_apt(config.hash_alg) {
+            return Err(Rejection::UnknownDigest { algorithm: config.hash_alg.to_string() });
         }
         let weak = || Rejection::Digest { algorithm: config.hash_alg.to_string() };
         let digest = digest(config, text).ok_or_else(weak)?;
@@ -165,14 +167,14 @@ impl Candidate<'_> {
 
 fn fits(key: &impl VerifyingKey, signature: &Signature, config: &SignatureConfig, digest: &[u8]) -> bool {
     config.pub_alg == key.algorithm()
-        && signature.signature().is_some_and(|bytes| key.verify(config.hash_alg, digest, bytes).is_ok())
+        && signature.signature().is_some_and(|bytes| {
+            key.verify(config.hash_alg, digest, bytes).is_ok()
+                || !strong_for_documents(config.hash_alg) && fits_in_spite_of_its_digest(key, digest, bytes)
+        })
 }
 
 /// What the signature is made over: the text and what the signature says of itself. `None` for an unknown digest.
 fn digest(config: &SignatureConfig, text: &[u8]) -> Option<Box<[u8]>> {
-    if config.hash_alg == HashAlgorithm::None {
-        return None;
-    }
     let mut hasher = config.hash_alg.new_hasher().ok()?;
     hasher.update(text);
     let length = config.hash_signature_data(&mut hasher).ok()?;
@@ -180,16 +182,16 @@ fn digest(config: &SignatureConfig, text: &[u8]) -> Option<Box<[u8]>> {
     Some(hasher.finalize())
 }
 
-/// The signatures of an armoured block, and nothing but signatures.
+/// The signatures of armoured blocks, and nothing but signatures.
 fn signatures(document: Document, armoured: &[u8]) -> Result<Vec<Signature>, SignatureError> {
-    let unreadable = |source| SignatureError::Armour { document, source };
-    let blocks = armour::blocks(armoured, Between::Nothing).map_err(unreadable)?;
-    if let [_, second, ..] = blocks.as_slice() {
-        return Err(unreadable(ArmourError::SecondBlock { line: second.line }));
+    let blocks =
+        armour::blocks(armoured, Between::Nothing).map_err(|source| SignatureError::Armour { document, source })?;
+    if blocks.is_empty() || blocks.iter().any(|block| block.kind != SIGNATURE_BLOCK) {
+        return Err(SignatureError::NoSignature { document });
     }
-    let block = blocks.into_iter().find(|block| block.kind == SIGNATURE_BLOCK);
-    let block = block.ok_or(SignatureError::NoSignature { document })?;
-    let packets = packets::read(&block.bytes, MAX_SIGNATURE_PACKETS).map_err(|error| match error {
+    // Several blocks are as one: a signer who comes later appends his own.
+    let bytes: Vec<u8> = blocks.into_iter().flat_map(|block| block.bytes).collect();
+    let packets = packets::read(&bytes, MAX_SIGNATURE_PACKETS).map_err(|error| match error {
         PacketsError::TooMany => SignatureError::TooMany { document },
         PacketsError::Frame { packet, problem } => SignatureError::Packet { document, packet, problem },
     })?;

@@ -6,6 +6,7 @@
 //! - [`FaultyStore`]: fails the k-th effect of any store, before or after it took place.
 //! - [`ManualClock`], [`Random`]: time and chance that are the same in every run.
 //! - [`archive_maker`]: archives as debian and ubuntu publish them, signed, with a history.
+//! - [`signer`]: `OpenPGP` keys and signatures with any defect.
 //! - [`client_model`]: an apt client that believes nothing, to be asked after every effect.
 //!
 //! Nothing here is ever linked into a function.
@@ -17,6 +18,7 @@ pub mod contract;
 mod faulty;
 pub mod http;
 mod random;
+pub mod signer;
 pub mod strict;
 
 pub use clock::ManualClock;

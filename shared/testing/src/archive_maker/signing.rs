@@ -17,6 +17,7 @@ use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::packet::{
     KeyFlags, PubKeyInner, PublicKey, SecretKey, SignatureConfig, SignatureType, Subpacket, SubpacketData, UserId,
 };
+use pgp::ser::Serialize as _;
 use pgp::types::{
     KeyDetails, KeyVersion, PacketHeaderVersion, Password, PlainSecretParams, PublicParams, SecretParams, SignedUser,
     Tag,
@@ -83,6 +84,18 @@ impl ArchiveKey {
         self.key
             .to_public_key()
             .to_armored_string(ArmorOptions::default())
+            .map_err(|source| MakeError::Signing { doing: "exporting the public key", source: Box::new(source) })
+    }
+
+    /// The public part, binary: a keyring of this key alone.
+    ///
+    /// # Errors
+    ///
+    /// [`MakeError::Signing`] when the `OpenPGP` library refuses.
+    pub fn public_bytes(&self) -> Result<Vec<u8>, MakeError> {
+        self.key
+            .to_public_key()
+            .to_bytes()
             .map_err(|source| MakeError::Signing { doing: "exporting the public key", source: Box::new(source) })
     }
 
