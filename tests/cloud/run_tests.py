@@ -1,4 +1,4 @@
-"""Runs every test_*.py of the local cloud, the demo and the torture, and closes with `N passed, N failed, N skipped`; with CI=true a skipped test is a failure."""
+"""Runs every test_*.py of the local cloud, the demo, the torture and the agreement with apt, and closes with `N passed, N failed, N skipped`; with CI=true a skipped test is a failure."""
 
 import os
 import signal
@@ -6,13 +6,15 @@ import sys
 import unittest
 from pathlib import Path
 
+FOLDERS = ("apt_agreement", "cloud", "demo", "torture")
+
 
 def main():
     # Ended by a signal or by the keyboard, what was started is ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tests = Path(__file__).parents[1]
     found = unittest.TestSuite(
-        unittest.TestLoader().discover(str(tests / folder), top_level_dir=str(tests)) for folder in ("cloud", "demo", "torture")
+        unittest.TestLoader().discover(str(tests / folder), top_level_dir=str(tests)) for folder in FOLDERS
     )
     result = unittest.TextTestRunner(verbosity=2, stream=sys.stdout).run(found)
     for test, reason in result.skipped:

@@ -215,8 +215,15 @@ mod tests {
     fn limits_hold() {
         let bytes = vec![b'x'; MAX_RELEASE_BYTES + MAX_SIGNATURE_BYTES + 1];
         assert!(matches!(ClearSigned::parse(&bytes), Err(ClearSignedError::TooLarge { .. })));
-        let long = signed("", "").replace("=abcd", &"a".repeat(MAX_SIGNATURE_BYTES));
-        assert!(matches!(parse(&long), Err(ClearSignedError::SignatureTooLarge)));
+        let long =
+            |bytes: usize| signed("", "").replace("=abcd", &"a".repeat(bytes - (SIGNATURE.len() - "=abcd".len())));
+        assert_eq!(parse(&long(MAX_SIGNATURE_BYTES)).unwrap().signature.len(), MAX_SIGNATURE_BYTES);
+        assert!(matches!(parse(&long(MAX_SIGNATURE_BYTES + 1)), Err(ClearSignedError::SignatureTooLarge)));
+        let frame = signed("", "").len();
+        let whole = signed("", &"x".repeat(MAX_RELEASE_BYTES + MAX_SIGNATURE_BYTES - frame - 1))
+            .replace(SIGNATURE, &format!("\n{SIGNATURE}"));
+        assert_eq!(whole.len(), MAX_RELEASE_BYTES + MAX_SIGNATURE_BYTES);
+        assert!(parse(&whole).is_ok());
     }
 
     #[test]

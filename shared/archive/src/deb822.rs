@@ -2,14 +2,23 @@
 //!
 //! Field names are compared without regard to case; a line that begins with a blank continues the field before it; only
 //! an empty line ends a stanza; a carriage return before the line's end does not count; there are no comments.
+//!
+//! Where apt is lenient in a way of its own, a line is refused rather than read in another: apt drops carriage returns in
+//! front of a field, takes vertical tabs and form feeds for blanks, and a field that begins with a tab on its second line
+//! for one that begins with a line feed. Who read such lines otherwise would verify other files than apt asks for.
 
 /// What one line is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line<'line> {
     /// The end of a stanza.
     Blank,
-    /// More of the field before it.
-    Continuation(&'line [u8]),
+    /// More of the field before it, without blanks around it.
+    Continuation {
+        /// What it says.
+        value: &'line [u8],
+        /// Whether its first blank is a tab.
+        is_by_tab: bool,
+    },
     /// A field, both sides without blanks around them.
     Field { name: &'line [u8], value: &'line [u8] },
     /// None of these.
@@ -25,12 +34,12 @@ impl<'line> Line<'line> {
         }
         match line.first() {
             None => Self::Blank,
-            Some(b' ' | b'\t') => Self::Continuation(line.trim_ascii()),
+            Some(first @ (b' ' | b'\t')) => Self::Continuation { value: line.trim_ascii(), is_by_tab: *first == b'\t' },
             Some(_) => {
                 let mut parts = line.splitn(2, |byte| *byte == b':');
                 let name = parts.next().unwrap_or_default().trim_ascii_end();
                 match parts.next() {
-                    Some(value) if !name.is_empty() => Self::Field { name, value: value.trim_ascii() },
+                    Some(value) if is_name(name) => Self::Field { name, value: value.trim_ascii() },
                     _ => Self::Malformed,
                 }
             }
@@ -38,9 +47,14 @@ impl<'line> Line<'line> {
     }
 }
 
-/// The words of a value, apart by blanks.
+/// Whether a text may name a field: no blanks, no control characters.
+fn is_name(text: &[u8]) -> bool {
+    !text.is_empty() && !text.iter().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
+}
+
+/// The words of a value, apart by spaces and tabs: the blanks that all of apt's readers agree on.
 pub(crate) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+    value.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty())
 }
 
 /// A size in bytes: decimal digits, up to `limit`.
@@ -54,4 +68,36 @@ pub(crate) fn parse_size(text: &[u8], limit: u64) -> Option<u64> {
         size = size.checked_mul(10)?.checked_add(digit)?;
     }
     (size <= limit).then_some(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_apt_reads_in_a_way_of_its_own_are_refused() {
+        for line in [
+            &b"\rFilename: b"[..],
+            b"\r b",
+            b"\x0bFilename: b",
+            b"\x0cFilename: b",
+            b"Filename\x0b: b",
+            b"File\0name: b",
+            b"File name: b",
+            b": b",
+            b"Filename",
+        ] {
+            assert_eq!(Line::of(line), Line::Malformed, "{}", line.escape_ascii());
+        }
+        assert_eq!(Line::of(b"Filename \t: b \r\r"), Line::Field { name: b"Filename", value: b"b" });
+        assert_eq!(Line::of(b"\tb "), Line::Continuation { value: b"b", is_by_tab: true });
+        assert_eq!(Line::of(b" \tb"), Line::Continuation { value: b"b", is_by_tab: false });
+        assert_eq!(Line::of(b"\r\r"), Line::Blank);
+    }
+
+    #[test]
+    fn words_are_apart_by_spaces_and_tabs_alone() {
+        let found: Vec<&[u8]> = words(b" a \t b\x0cc\rd ").collect();
+        assert_eq!(found, [&b"a"[..], b"b\x0cc\rd"]);
+    }
 }

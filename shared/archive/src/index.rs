@@ -278,15 +278,20 @@ impl Text {
         let Self { lines, parser, entries, .. } = self;
         lines.push(bytes, &mut |number, line| {
             parser.line(number, line, &mut counted(entries, sink))?;
-            if *entries > MAX_INDEX_ENTRIES { Err(IndexError::TooManyEntries { line: number }) } else { Ok(()) }
+            within_limit(*entries, number)
         })
     }
 
     fn finish(&mut self, sink: &mut dyn FnMut(NamedFile)) -> Result<(), IndexError> {
         let Self { lines, parser, entries, .. } = self;
         lines.finish(&mut |number, line| parser.line(number, line, &mut counted(entries, sink)))?;
-        parser.finish(lines.number(), &mut counted(entries, sink))
+        parser.finish(lines.number(), &mut counted(entries, sink))?;
+        within_limit(*entries, lines.number())
     }
+}
+
+fn within_limit(entries: u64, line: u64) -> Result<(), IndexError> {
+    if entries > MAX_INDEX_ENTRIES { Err(IndexError::TooManyEntries { line }) } else { Ok(()) }
 }
 
 /// A sink that counts what passes.

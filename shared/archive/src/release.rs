@@ -196,7 +196,7 @@ impl Release {
             let parsed = Line::of(text);
             let is_stray = match parsed {
                 Line::Blank => false,
-                Line::Continuation(rest) => (is_ended || !is_begun) && !rest.is_empty(),
+                Line::Continuation { value, .. } => (is_ended || !is_begun) && !value.is_empty(),
                 Line::Field { .. } => is_ended,
                 Line::Malformed => true,
             };
@@ -205,7 +205,7 @@ impl Release {
             }
             match parsed {
                 Line::Blank => is_ended = is_begun,
-                Line::Continuation(rest) => take_continuation(current, rest, line, &mut fields, &mut entries)?,
+                Line::Continuation { value, .. } => take_continuation(current, value, line, &mut fields, &mut entries)?,
                 Line::Field { name, value } => {
                     is_begun = true;
                     current = FIELDS.iter().position(|field| field.as_bytes().eq_ignore_ascii_case(name));
@@ -473,6 +473,10 @@ mod tests {
         let list = |count: usize| (0..count).map(|number| format!(" {zeros} 1 {number}\n")).collect::<String>();
         let error = with_list(&list(MAX_RELEASE_ENTRIES + 1)).unwrap_err();
         assert_eq!(error, ReleaseError::TooManyEntries { line: MAX_RELEASE_ENTRIES + 3 });
+        assert_eq!(with_list(&list(MAX_RELEASE_ENTRIES)).unwrap().entries.len(), MAX_RELEASE_ENTRIES);
+        let mut text = format!("{DATE}SHA256:\n{}Description: ", list(1));
+        text.push_str(&"x".repeat(MAX_RELEASE_BYTES - text.len()));
+        assert!(parse(&text).is_ok());
     }
 
     #[test]

@@ -35,23 +35,16 @@ impl FileTable {
         self.next = 0;
     }
 
-    /// Takes a line `digest size name`. A list of weak digests names files too, and proves nothing: its digests are not
-    /// looked at.
-    pub(super) fn take(
-        &mut self,
-        number: u64,
-        algorithm: Option<DigestAlgorithm>,
-        line: &[u8],
-    ) -> Result<(), IndexError> {
+    /// Takes a line `digest size name`. A list of weak digests names files too, and proves nothing: its digests are
+    /// checked for their form, since apt would stumble over others, and kept nowhere.
+    pub(super) fn take(&mut self, number: u64, algorithm: DigestAlgorithm, line: &[u8]) -> Result<(), IndexError> {
         let mut parts = words(line);
         let (Some(hexadecimal), Some(size_text), Some(name), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(IndexError::malformed(number, "a digest, a size and a name", line));
         };
-        let digest = algorithm
-            .map(|algorithm| Digest::parse_bytes(algorithm, hexadecimal))
-            .transpose()
+        let digest = Digest::parse_bytes(algorithm, hexadecimal)
             .map_err(|source| IndexError::FileDigest { line: number, source })?;
         let size = parse_size(size_text, MAX_FILE_BYTES).ok_or_else(|| IndexError::file_size(number, size_text))?;
         let conflict = |what| IndexError::Conflict { line: number, file: shown(&String::from_utf8_lossy(name)), what };
@@ -59,8 +52,8 @@ impl FileTable {
         self.next = place.map_or(self.rows.len(), |found| found) + 1;
         match place.and_then(|found| self.rows.get_mut(found)) {
             Some(row) if row.size != size => Err(conflict("size")),
-            Some(row) => match digest.map(|digest| (digest, row.digests.set(digest))) {
-                Some((digest, Some(before))) if before != digest => Err(conflict("digest")),
+            Some(row) => match row.digests.set(digest) {
+                Some(before) if before != digest => Err(conflict("digest")),
                 _ => Ok(()),
             },
             None => {
@@ -70,9 +63,7 @@ impl FileTable {
                 let start = self.names.len();
                 self.names.extend_from_slice(name);
                 let mut digests = Digests::default();
-                if let Some(digest) = digest {
-                    digests.set(digest);
-                }
+                digests.set(digest);
                 self.rows.push(Row { name: start..self.names.len(), size, digests });
                 Ok(())
             }

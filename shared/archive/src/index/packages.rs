@@ -8,6 +8,9 @@ use crate::{ArchivePath, Digest, DigestAlgorithm, Digests, MAX_FILE_BYTES};
 /// What belongs on a line.
 const EXPECTED: &str = "a field of a stanza";
 
+/// How many of the fields there are.
+const KNOWN_FIELDS: usize = 4;
+
 /// The fields that name a file and say what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -46,6 +49,8 @@ pub(super) struct PackagesParser {
     size: Option<u64>,
     digests: Digests,
     fields: usize,
+    /// The known fields that the stanza has, with or without a value.
+    seen: [Option<Field>; KNOWN_FIELDS],
     /// The field whose value may still come on the next line, since nothing stood behind its colon.
     pending: Option<Field>,
     /// The field that the next line may not continue, since its value is complete.
@@ -56,7 +61,7 @@ impl PackagesParser {
     pub(super) fn line(&mut self, number: u64, line: &[u8], sink: &mut dyn FnMut(NamedFile)) -> Result<(), IndexError> {
         match Line::of(line) {
             Line::Blank => self.end_stanza(number, sink),
-            Line::Continuation(value) => self.take_continuation(number, value, line),
+            Line::Continuation { value, is_by_tab } => self.take_continuation(number, value, is_by_tab, line),
             Line::Field { name, value } => self.take_field(number, name, value),
             Line::Malformed => Err(IndexError::malformed(number, EXPECTED, line)),
         }
@@ -69,16 +74,24 @@ impl PackagesParser {
         }
         self.pending = None;
         self.complete = None;
-        match Field::of(name) {
-            Some(field) if value.is_empty() => self.pending = Some(field),
-            Some(field) => self.take_value(number, field, value)?,
-            None => {}
+        let Some(field) = Field::of(name) else { return Ok(()) };
+        // Of two, apt goes by the later one, even if it is empty.
+        if self.seen.contains(&Some(field)) {
+            return Err(IndexError::DuplicateField { line: number, field: field.name() });
         }
-        Ok(())
+        if let Some(place) = self.seen.iter_mut().find(|place| place.is_none()) {
+            *place = Some(field);
+        }
+        if value.is_empty() {
+            self.pending = Some(field);
+            return Ok(());
+        }
+        self.take_value(number, field, value)
     }
 
-    fn take_continuation(&mut self, number: u64, value: &[u8], line: &[u8]) -> Result<(), IndexError> {
-        if self.fields == 0 || (self.complete.is_some() && !value.is_empty()) {
+    fn take_continuation(&mut self, number: u64, value: &[u8], is_by_tab: bool, line: &[u8]) -> Result<(), IndexError> {
+        let is_after_value = self.complete.is_some() && !value.is_empty();
+        if self.fields == 0 || is_after_value || (self.pending.is_some() && is_by_tab) {
             return Err(IndexError::malformed(number, EXPECTED, line));
         }
         match self.pending {
@@ -94,22 +107,14 @@ impl PackagesParser {
         let digest = |algorithm| {
             Digest::parse_bytes(algorithm, value).map_err(|source| IndexError::FileDigest { line: number, source })
         };
-        let is_second = match field {
-            Field::Filename => {
-                let is_second = !self.filename.is_empty();
-                self.filename.clear();
-                self.filename.extend_from_slice(value);
-                is_second
-            }
+        match field {
+            Field::Filename => self.filename.extend_from_slice(value),
             Field::Size => {
                 let size = parse_size(value, MAX_FILE_BYTES).ok_or_else(|| IndexError::file_size(number, value))?;
-                self.size.replace(size).is_some()
+                self.size = Some(size);
             }
-            Field::Sha256 => self.digests.set(digest(DigestAlgorithm::Sha256)?).is_some(),
-            Field::Sha512 => self.digests.set(digest(DigestAlgorithm::Sha512)?).is_some(),
-        };
-        if is_second {
-            return Err(IndexError::DuplicateField { line: number, field: field.name() });
+            Field::Sha256 => _ = self.digests.set(digest(DigestAlgorithm::Sha256)?),
+            Field::Sha512 => _ = self.digests.set(digest(DigestAlgorithm::Sha512)?),
         }
         self.complete = Some(field);
         Ok(())
@@ -130,6 +135,7 @@ impl PackagesParser {
         self.size = None;
         self.digests = Digests::default();
         self.fields = 0;
+        self.seen = [None; KNOWN_FIELDS];
         self.pending = None;
         self.complete = None;
         Ok(())

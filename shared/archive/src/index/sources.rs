@@ -12,23 +12,23 @@ const EXPECTED: &str = "a field of a stanza";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     Directory,
-    /// A list of files with digests of this algorithm; none for the MD5 list, which only says that they exist.
-    Files(Option<DigestAlgorithm>),
+    /// A list of files with digests of this algorithm; the MD5 list only says that they exist.
+    Files(DigestAlgorithm),
 }
 
 /// The fields of a source package's stanza that name files.
 const SOURCE_FIELDS: [(&str, Field); 4] = [
     ("Directory", Field::Directory),
-    ("Files", Field::Files(None)),
-    ("Checksums-Sha256", Field::Files(Some(DigestAlgorithm::Sha256))),
-    ("Checksums-Sha512", Field::Files(Some(DigestAlgorithm::Sha512))),
+    ("Files", Field::Files(DigestAlgorithm::Md5)),
+    ("Checksums-Sha256", Field::Files(DigestAlgorithm::Sha256)),
+    ("Checksums-Sha512", Field::Files(DigestAlgorithm::Sha512)),
 ];
 
 /// The fields of a patch index that name what is downloaded. The lists without `-Download` give digests of uncompressed
 /// patches, which nobody serves.
 const DIFF_FIELDS: [(&str, Field); 2] = [
-    ("SHA256-Download", Field::Files(Some(DigestAlgorithm::Sha256))),
-    ("SHA512-Download", Field::Files(Some(DigestAlgorithm::Sha512))),
+    ("SHA256-Download", Field::Files(DigestAlgorithm::Sha256)),
+    ("SHA512-Download", Field::Files(DigestAlgorithm::Sha512)),
 ];
 
 /// What both have in common: fields with lists, gathered a stanza at a time.
@@ -36,6 +36,8 @@ struct Stanza {
     known: &'static [(&'static str, Field)],
     seen: Vec<&'static str>,
     current: Option<Field>,
+    /// Whether the current field had no value on any of its lines yet.
+    is_empty_so_far: bool,
     directory: Vec<u8>,
     files: FileTable,
     fields: usize,
@@ -47,6 +49,7 @@ impl Stanza {
             known,
             seen: Vec::with_capacity(known.len()),
             current: None,
+            is_empty_so_far: true,
             directory: Vec::new(),
             files: FileTable::default(),
             fields: 0,
@@ -57,8 +60,11 @@ impl Stanza {
     fn line(&mut self, number: u64, line: &[u8]) -> Result<bool, IndexError> {
         match Line::of(line) {
             Line::Blank => return Ok(true),
-            Line::Continuation(_) if self.fields == 0 => return Err(IndexError::malformed(number, EXPECTED, line)),
-            Line::Continuation(value) => self.take_value(number, value)?,
+            Line::Continuation { .. } if self.fields == 0 => return Err(IndexError::malformed(number, EXPECTED, line)),
+            Line::Continuation { is_by_tab: true, .. } if self.current.is_some() && self.is_empty_so_far => {
+                return Err(IndexError::malformed(number, EXPECTED, line));
+            }
+            Line::Continuation { value, .. } => self.take_value(number, value)?,
             Line::Field { name, value } => {
                 self.fields += 1;
                 if self.fields > MAX_STANZA_FIELDS {
@@ -66,6 +72,7 @@ impl Stanza {
                 }
                 let known = self.known.iter().find(|(field, _)| field.as_bytes().eq_ignore_ascii_case(name));
                 self.current = known.map(|(_, field)| *field);
+                self.is_empty_so_far = true;
                 if let Some((field, _)) = known {
                     if self.seen.contains(field) {
                         return Err(IndexError::DuplicateField { line: number, field });
@@ -81,8 +88,11 @@ impl Stanza {
     }
 
     fn take_value(&mut self, number: u64, value: &[u8]) -> Result<(), IndexError> {
+        if value.is_empty() {
+            return Ok(());
+        }
+        self.is_empty_so_far = false;
         match self.current {
-            _ if value.is_empty() => Ok(()),
             None => Ok(()),
             Some(Field::Directory) if self.directory.is_empty() => {
                 self.directory.extend_from_slice(value);

@@ -135,8 +135,10 @@ fn sources_that_cannot_be_gone_by_say_where() {
         let found = error(format!("Directory: {directory}\nChecksums-Sha256:\n {zeros} 1 {name}\n"));
         assert!(matches!(found, IndexError::Path { .. }), "{directory} {name}: {found}");
     }
-    let many: String = (0..=MAX_STANZA_FILES).map(|number| format!(" {zeros} 1 {number}\n")).collect();
-    assert!(matches!(error(format!("Checksums-Sha256:\n{many}")), IndexError::TooManyFiles { .. }));
+    let many = |count: usize| (0..count).map(|number| format!(" {zeros} 1 {number}\n")).collect::<String>();
+    let list = |count| format!("Checksums-Sha256:\n{}", many(count));
+    assert!(matches!(error(list(MAX_STANZA_FILES + 1)), IndexError::TooManyFiles { .. }));
+    assert_eq!(read(IndexKind::Sources, &list(MAX_STANZA_FILES)).unwrap().len(), MAX_STANZA_FILES);
 }
 
 #[test]
@@ -261,39 +263,56 @@ fn limits_hold() {
 }
 
 /// Reads an index as if so many bytes and files had come before.
-fn read_after(bytes: u64, entries: u64, text: &str) -> IndexError {
+fn read_after(bytes: u64, entries: u64, text: &str) -> Result<IndexSummary, IndexError> {
     let packed = gzip(text.as_bytes());
     let mut reader =
         IndexReader::new(IndexKind::Packages, Compression::Gzip, &entry(&packed), &IndexLocation::default()).unwrap();
     let before = &mut reader.content.as_mut().unwrap().text;
     (before.bytes, before.entries) = (bytes, entries);
     reader.push(&packed, &mut |_| ()).unwrap();
-    reader.finish(&mut |_| ()).unwrap_err()
+    reader.finish(&mut |_| ())
 }
 
 #[test]
 fn a_decompression_bomb_is_refused_though_it_is_signed_for() {
     let text = packages(10);
-    let error = read_after(MAX_UNCOMPRESSED_BYTES - text.len() as u64 + 1, 0, &text);
+    let most = MAX_UNCOMPRESSED_BYTES - text.len() as u64;
+    let error = read_after(most + 1, 0, &text).unwrap_err();
     assert!(matches!(error, IndexError::TooLarge), "{error}");
-    let error = read_after(0, MAX_INDEX_ENTRIES - 9, &text);
-    assert!(matches!(error, IndexError::TooManyEntries { .. }), "{error}");
+    assert_eq!(read_after(most, 0, &text).unwrap().uncompressed_bytes, MAX_UNCOMPRESSED_BYTES);
+    // With and without the empty line that ends the last stanza.
+    for text in [&text[..], text.trim_end()] {
+        let error = read_after(0, MAX_INDEX_ENTRIES - 9, text).unwrap_err();
+        assert!(matches!(error, IndexError::TooManyEntries { .. }), "{error}");
+        assert_eq!(read_after(0, MAX_INDEX_ENTRIES - 10, text).unwrap().entries, MAX_INDEX_ENTRIES);
+    }
 }
 
 #[test]
 fn xz_that_takes_too_much_memory_is_refused() {
-    // The size of the dictionary stands in the block's header: a decoder sees it before anything else.
-    let mut large = xz(b"Package: a\n");
+    // Of the sizes that the format has, 64 MiB (what -9 takes) is the last below the limit, and 96 MiB the first above it.
+    for (code, is_read) in [(28, true), (29, false), (36, false), (40, false)] {
+        let large = with_dictionary(code, &xz(b"Package: a\n"));
+        let (_, result) = read_as(IndexKind::Packages, Compression::Xz, &entry(&large), &large, 64);
+        assert_eq!(result.is_ok(), is_read, "{code}: {result:?}");
+        if let Err(error) = result {
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("memory") && cause.contains("preset up to -9"), "{error}: {cause}");
+        }
+    }
+}
+
+/// The same xz data, saying that it takes a dictionary of the size that has this code. The size stands in the block's
+/// header: a decoder sees it before anything else.
+fn with_dictionary(code: u8, packed: &[u8]) -> Vec<u8> {
+    let mut large = packed.to_vec();
     // Block header: flags, filter id 0x21, size of properties 1, the dictionary's size as one byte.
     let properties = large.windows(2).position(|pair| pair == [0x21, 0x01]).unwrap() + 2;
-    large[properties] = 36;
+    large[properties] = code;
     let header = 12..12 + (usize::from(large[12]) + 1) * 4;
     let check = crc32(&large[header.start..header.end - 4]);
     large[header.end - 4..header.end].copy_from_slice(&check.to_le_bytes());
-    let (_, result) = read_as(IndexKind::Packages, Compression::Xz, &entry(&large), &large, 64);
-    let error = result.unwrap_err();
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert!(cause.contains("memory"), "{error}: {cause}");
+    large
 }
 
 /// CRC-32 of IEEE 802.3, as xz headers carry it.
@@ -306,6 +325,28 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
     }
     !value
+}
+
+#[test]
+fn what_apt_reads_in_a_way_of_its_own_is_refused() {
+    let zeros = zeros();
+    let error = |kind, text: &str| read(kind, text).unwrap_err();
+    // apt drops the carriage return, and goes by the later of two fields, even an empty one.
+    let stray = error(IndexKind::Packages, &format!("Filename: a.deb\nSHA256: {zeros}\n\rFilename: b.deb\n"));
+    assert!(matches!(stray, IndexError::Malformed { line: 3, .. }), "{stray}");
+    for (one, two) in [("", " b.deb"), (" b.deb", "")] {
+        let twice = error(IndexKind::Packages, &format!("Filename:{one}\nFilename:{two}\nSHA256: {zeros}\n"));
+        assert!(matches!(twice, IndexError::DuplicateField { field: "Filename", line: 2 }), "{twice}");
+    }
+    // What follows a tab on the second line is not the whole value to apt.
+    let tab = error(IndexKind::Packages, &format!("SHA256: {zeros}\nFilename:\n\tb.deb\n"));
+    assert!(matches!(tab, IndexError::Malformed { line: 3, .. }), "{tab}");
+    let tab = error(IndexKind::Sources, &format!("Directory:\n\tpool\nChecksums-Sha256:\n {zeros} 1 a\n"));
+    assert!(matches!(tab, IndexError::Malformed { line: 2, .. }), "{tab}");
+    // Elsewhere a tab is a blank like any other.
+    let files =
+        read(IndexKind::Sources, &format!("Build-Depends:\n\ta\nChecksums-Sha256:\n {zeros} 1 a\n\t{zeros} 1 b\n"));
+    assert_eq!(paths(&files.unwrap()), ["a", "b"]);
 }
 
 #[test]
