@@ -1,13 +1,11 @@
 //! Writes a small signed archive for the demo and for hand-made experiments; the last thing it prints is a summary in JSON.
 //!
 //! ```text
-//! make-archive --out DIR --generation N [--seed S] [--suite NAME] [--plain-packages COUNT] [--no-by-hash] [--key DIR]
+//! make-archive --out DIR --generation N [--seed S] [--suite NAME] [--no-by-hash] [--key DIR]
 //! ```
 //!
 //! `DIR` receives `dists/`, `pool/` and, beside them, `archive-key.asc` for `Signed-By`. Files of an earlier generation that
 //! lie there stay, as they do when an archive is uploaded over an older one.
-//!
-//! Each generation loses one of the plain packages, as long as there are any.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -18,14 +16,13 @@ use suitecast_testing::archive_maker::{ArchiveKey, ArchiveMaker, ByHash, MakeErr
 /// Without `--seed` everybody sees the same archive.
 const USUAL_SEED: u64 = 1;
 
-const USAGE: &str = "make-archive --out DIR --generation N [--seed S] [--suite NAME] [--plain-packages COUNT] [--no-by-hash] [--key DIR]";
+const USAGE: &str = "make-archive --out DIR --generation N [--seed S] [--suite NAME] [--no-by-hash] [--key DIR]";
 
 struct Arguments {
     out: PathBuf,
     generation: u32,
     seed: u64,
     suite: String,
-    plain_packages: Option<usize>,
     by_hash: ByHash,
     key: Option<PathBuf>,
 }
@@ -60,7 +57,7 @@ fn fail(text: &str) -> ExitCode {
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let (mut out, mut generation, mut key, mut plain_packages) = (None, None, None, None);
+    let (mut out, mut generation, mut key) = (None, None, None);
     let (mut seed, mut suite, mut by_hash) = (USUAL_SEED, "stable".to_owned(), ByHash::Sha256);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
@@ -70,7 +67,6 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--generation" => generation = Some(number(value()?)?),
             "--seed" => seed = number(value()?)?,
             "--suite" => suite = value()?,
-            "--plain-packages" => plain_packages = Some(number(value()?)?),
             "--no-by-hash" => by_hash = ByHash::None,
             "--key" => key = Some(PathBuf::from(value()?)),
             other => return Err(format!("`{other}` is no option")),
@@ -82,9 +78,6 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         generation: u32::try_from(generation).map_err(|_| format!("there is no generation {generation}"))?,
         seed,
         suite,
-        plain_packages: plain_packages
-            .map(|count| usize::try_from(count).map_err(|_| format!("{count} packages are too many")))
-            .transpose()?,
         by_hash,
         key,
     })
@@ -96,11 +89,7 @@ fn make(arguments: &Arguments) -> Result<serde_json::Value, MakeError> {
         None => ArchiveKey::from_seed(arguments.seed)?,
     };
     let public = key.public_armoured()?;
-    let mut maker =
-        ArchiveMaker::new(arguments.seed).suite(&arguments.suite).by_hash(arguments.by_hash).signed_with(key);
-    if let Some(count) = arguments.plain_packages {
-        maker = maker.plain_packages(count);
-    }
+    let maker = ArchiveMaker::new(arguments.seed).suite(&arguments.suite).by_hash(arguments.by_hash).signed_with(key);
     let generation = maker.generation(arguments.generation)?;
     generation.write_to(&arguments.out)?;
     let key_path = arguments.out.join("archive-key.asc");

@@ -87,11 +87,15 @@ fn plain_package(name: &str, component: &str, numbers: &mut Numbers) -> Package 
     Package { with_source: numbers.below(4) == 0, ..package(name, component, built, None, &upstream) }
 }
 
-/// One step of history: the greeting and two others get a new revision, one package comes, and one that once came goes.
+/// One step of history: the greeting and two others get a new revision, one package comes, and one goes: a plain one, or
+/// when all of these are gone one that once came.
 fn advance(packages: &mut Vec<Package>, seed: u64, step: u32, components: &[String]) {
     let mut numbers = Numbers::new(seed ^ (u64::from(step) << 32));
-    let removable: Vec<usize> =
-        (0..packages.len()).filter(|index| packages[*index].name.starts_with("plain-")).collect();
+    let named = |prefix: &str| -> Vec<usize> {
+        (0..packages.len()).filter(|index| packages[*index].name.starts_with(prefix)).collect()
+    };
+    let plain = named("plain-");
+    let removable = if plain.is_empty() { named("added-in-") } else { plain };
     if !removable.is_empty() {
         packages.remove(removable[numbers.below(removable.len())]);
     }

@@ -45,6 +45,19 @@ fn a_pool_file_never_changes_its_bytes_and_every_generation_changes_some() {
 }
 
 #[test]
+fn each_generation_loses_a_package_however_long_the_history() {
+    for generation in &ArchiveMaker::new(17).plain_packages(2).history(9).unwrap()[1..] {
+        let left = |key: &String| generation.pool_keys().any(|other| directory(other) == directory(key));
+        let mut gone = generation.removed.iter().filter(|key| key.starts_with("pool/"));
+        assert!(gone.any(|key| !left(key)), "generation {}", generation.number);
+    }
+}
+
+fn directory(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(directory, _)| directory)
+}
+
+#[test]
 fn names_hold_what_makes_trouble_in_a_bucket() {
     let files = ArchiveMaker::new(14).generation(1).unwrap().files;
     for name in [
