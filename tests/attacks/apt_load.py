@@ -22,8 +22,6 @@ from demo import uploads
 REGIONS = ("us-east-1", "eu-west-1")
 LIVE_SECONDS = 180
 POLL_SECONDS = 0.05
-# One package goes with each generation; so many are left of those that may go.
-PACKAGES_LEFT = 5
 # Between the moment that S3 notes as an object's last change and the one from which it serves it, on a busy machine.
 SLACK_SECONDS = 0.25
 # Early swaps are seen soon; what is not seen within this is not seen.
@@ -126,7 +124,7 @@ class Load:
         self.generations = generations
         self.deployed, self.front, self.kind, self.tell = deployed, front, kind, tell
         self.prefix = kind.name.replace(" ", "-") + "/"
-        self.options = ["--seed", str(seed), "--plain-packages", str(generations + PACKAGES_LEFT)]
+        self.options = ["--seed", str(seed)]
         if not kind.suite_by_hash:
             self.options.append("--no-by-hash")
         self.parent = deployed.cloud.directory / "made" / kind.name.replace(" ", "-")

@@ -9,6 +9,7 @@ For a client that takes it for its proxy, `http://BUCKET/KEY` is that object: so
 
 import http.client
 import http.server
+import sys
 import threading
 from urllib.parse import urlsplit
 
@@ -24,8 +25,7 @@ class Front:
         class Handler(_Forward):
             upstream = urlsplit(endpoint).netloc
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self):
@@ -35,6 +35,17 @@ class Front:
     def __exit__(self, *_):
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """A thread for each client."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that gives up in the middle of an answer is no news; anything else is told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Forward(http.server.BaseHTTPRequestHandler):
