@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-OURS = ROOT / "target" / "debug" / "read-index"
+# As the tests build it, and as the torture does.
+BUILT = [ROOT / "target" / profile / "read-index" for profile in ("debug", "torture")]
 # Debian's own interpreter: python3-apt is built for no other.
 DEBIAN_PYTHON = "/usr/bin/python3"
 TIMEOUT_SECONDS = 600
@@ -18,19 +19,24 @@ class CannotRead(Exception):
 def read_both(requests):
     """Asks both readers; a pair of answers for each request."""
     lines = "".join(json.dumps(request) + "\n" for request in requests)
-    ours = _answers([OURS], lines)
+    ours = _answers([newest(BUILT)], lines)
     theirs = _answers([DEBIAN_PYTHON, Path(__file__).with_name("apt_reader.py")], lines)
     return list(zip(ours, theirs, strict=True))
 
 
 def check_readers():
     """Says by an exception that a reader is absent."""
-    if not OURS.exists():
-        raise CannotRead(f"{OURS.relative_to(ROOT)} is not built: cargo build --package suitecast-tests --bin read-index")
+    if newest(BUILT) is None:
+        raise CannotRead("read-index is not built: cargo build --package suitecast-tests --bin read-index")
     try:
         subprocess.run([DEBIAN_PYTHON, "-c", "import apt_pkg"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise CannotRead(f"{DEBIAN_PYTHON} has no apt_pkg: apt-get install python3-apt") from error
+
+
+def newest(paths):
+    """Of these files the one written last; none where there is none of them."""
+    return max((path for path in paths if path.exists()), key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _answers(command, lines):

@@ -25,4 +25,5 @@ def python(module, *arguments, lines=1):
 PROGRAMS = (
     rust("attack-crash"),
     rust("attack-histories", lines=3),
+    python("apt_agreement", "--long"),
 )
