@@ -26,4 +26,5 @@ PROGRAMS = (
     rust("attack-crash"),
     rust("attack-histories", lines=3),
     python("apt_agreement", "--long"),
+    python("attacks.apt_load", "--long"),
 )
