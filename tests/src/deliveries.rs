@@ -27,7 +27,7 @@ pub const UPLOADS_QUEUE: &str = "uploads";
 /// How long a received upload is hidden: the template's `VisibilityTimeout` of the uploads queue.
 const UPLOADS_VISIBILITY: SignedDuration = SignedDuration::from_mins(12);
 /// The same of the suites queue.
-const SUITES_VISIBILITY: SignedDuration = SignedDuration::from_mins(18);
+const SUITES_VISIBILITY: SignedDuration = SignedDuration::from_mins(10);
 /// When a message that failed for a passing reason comes back first; three times as long each time after.
 const FIRST_RETURN: SignedDuration = SignedDuration::from_secs(5);
 /// And at most so late.

@@ -104,11 +104,11 @@ impl fmt::Display for Report {
 /// Carries the attack out; each scenario's report goes to `tell` as soon as it is there.
 pub fn run(length: Length, only: Option<&str>, mut tell: impl FnMut(&Report)) -> Tally {
     let mut tally = Tally::new(ATTACK);
-    for (at, make) in scenarios::ALL.iter().enumerate() {
-        let scenario = block_on(make());
-        if only.is_some_and(|only| only != scenario.name) {
+    for (at, (name, make)) in scenarios::ALL.iter().enumerate() {
+        if only.is_some_and(|only| only != *name) {
             continue;
         }
+        let scenario = block_on(make(name));
         let report = attack(&scenario, length, at);
         tally.cases += report.points;
         for (window, looks) in &report.windows {

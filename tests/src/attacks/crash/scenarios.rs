@@ -18,33 +18,33 @@ use crate::edits::{sha256, with_changed_file, with_date};
 use crate::world::{MASTER, REGION, World, default_settings};
 
 /// Makes a scenario; its worlds are full of archives, so each is made when its turn comes.
-pub type Make = fn() -> Pin<Box<dyn Future<Output = Scenario>>>;
+pub type Make = fn(&'static str) -> Pin<Box<dyn Future<Output = Scenario>>>;
 
-/// All of them, in the order of the table.
-pub const ALL: &[Make] = &[
-    || Box::pin(first_publication()),
-    || Box::pin(update("update", ByHash::Sha256AndSha512, Signing::Both)),
-    || Box::pin(update("update, InRelease alone", ByHash::Sha256, Signing::OnlyInRelease)),
-    || Box::pin(update("update, Release and Release.gpg", ByHash::Sha256, Signing::OnlyDetached)),
-    || Box::pin(update("no by-hash", ByHash::None, Signing::Both)),
-    || Box::pin(found_by_a_sweep()),
-    || Box::pin(removed_packages()),
-    || Box::pin(scope_widened()),
-    || Box::pin(candidates()),
-    || Box::pin(change_in_place()),
-    || Box::pin(change_refused()),
-    || Box::pin(two_suites()),
-    || Box::pin(back_to_the_earlier_release()),
-    || Box::pin(back_to_the_earlier_indices()),
-    || Box::pin(forced_back()),
-    || Box::pin(forced_on()),
-    || Box::pin(mixed_set()),
-    || Box::pin(mixed_set_completes()),
-    || Box::pin(the_master_moves_on()),
-    || Box::pin(withdrawn()),
-    || Box::pin(slices()),
-    || Box::pin(damage_and_audit()),
-    || Box::pin(trees_and_markers()),
+/// All of them by their names, in the order of the table.
+pub const ALL: &[(&str, Make)] = &[
+    ("first publication", |name| Box::pin(first_publication(name))),
+    ("update", |name| Box::pin(update(name, ByHash::Sha256AndSha512, Signing::Both))),
+    ("update, InRelease alone", |name| Box::pin(update(name, ByHash::Sha256, Signing::OnlyInRelease))),
+    ("update, Release and Release.gpg", |name| Box::pin(update(name, ByHash::Sha256, Signing::OnlyDetached))),
+    ("no by-hash", |name| Box::pin(update(name, ByHash::None, Signing::Both))),
+    ("update found by a sweep", |name| Box::pin(found_by_a_sweep(name))),
+    ("removed packages", |name| Box::pin(removed_packages(name))),
+    ("scope widened", |name| Box::pin(scope_widened(name))),
+    ("candidates", |name| Box::pin(candidates(name))),
+    ("change in place", |name| Box::pin(change_in_place(name))),
+    ("change in place of what another suite names", |name| Box::pin(change_refused(name))),
+    ("two suites that share a pool", |name| Box::pin(two_suites(name))),
+    ("no by-hash, the master goes back to the earlier release", |name| Box::pin(back_to_the_earlier_release(name))),
+    ("no by-hash, the master goes back to the earlier indices", |name| Box::pin(back_to_the_earlier_indices(name))),
+    ("forced step back", |name| Box::pin(forced_back(name))),
+    ("forced on from a hold", |name| Box::pin(forced_on(name))),
+    ("mixed set", |name| Box::pin(mixed_set(name))),
+    ("mixed set that completes", |name| Box::pin(mixed_set_completes(name))),
+    ("the master moves on in mid-run", |name| Box::pin(the_master_moves_on(name))),
+    ("withdrawn", |name| Box::pin(withdrawn(name))),
+    ("slices", |name| Box::pin(slices(name))),
+    ("damage from outside, and the audit", |name| Box::pin(damage_and_audit(name))),
+    ("unlisted trees and stale markers", |name| Box::pin(trees_and_markers(name))),
 ];
 
 /// A day after which a full check is due.
@@ -104,11 +104,11 @@ async fn updating(first: &Generation, second: &Generation) -> World {
     world
 }
 
-async fn first_publication() -> Scenario {
+async fn first_publication(name: &'static str) -> Scenario {
     let [first] = history(&maker());
     let world = serving(World::default(), &[]).await;
     world.upload_changes(&first);
-    Scenario::new("first publication", world, &[&first], &[&first])
+    Scenario::new(name, world, &[&first], &[&first])
 }
 
 async fn update(name: &'static str, by_hash: ByHash, signing: Signing) -> Scenario {
@@ -116,15 +116,15 @@ async fn update(name: &'static str, by_hash: ByHash, signing: Signing) -> Scenar
     Scenario::new(name, updating(&first, &second).await, &[&first, &second], &[&second])
 }
 
-async fn found_by_a_sweep() -> Scenario {
+async fn found_by_a_sweep(name: &'static str) -> Scenario {
     let [first, second] = history(&maker().signing(Signing::OnlyInRelease));
     let world = updating(&first, &second).await;
     world.uploads();
-    let scenario = Scenario::new("update found by a sweep", world, &[&first, &second], &[&second]);
+    let scenario = Scenario::new(name, world, &[&first, &second], &[&second]);
     Scenario { trigger: Trigger::Sweep, ..scenario }
 }
 
-async fn removed_packages() -> Scenario {
+async fn removed_packages(name: &'static str) -> Scenario {
     let [first, second] = history(&maker().plain_packages(3).signing(Signing::OnlyDetached));
     let world = updating(&first, &second).await;
     let is_package = |key: &&String| key.starts_with("pool/");
@@ -134,11 +134,11 @@ async fn removed_packages() -> Scenario {
     }
     let kept = second.removed.iter().map(|key| (key.clone(), Some(first.files[key].clone())));
     let in_region = kept.filter(|(key, _)| key.starts_with("pool/")).collect();
-    let scenario = Scenario::new("removed packages", world, &[&first, &second], &[&second]);
+    let scenario = Scenario::new(name, world, &[&first, &second], &[&second]);
     Scenario { in_region, ..scenario }
 }
 
-async fn scope_widened() -> Scenario {
+async fn scope_widened(name: &'static str) -> Scenario {
     let maker = ArchiveMaker::new(3).suite("bookworm").components(&["main"]).plain_packages(1);
     let [first] = history(&maker.by_hash(ByHash::None));
     let architectures = Some(vec!["amd64".to_owned(), "source".to_owned()]);
@@ -147,11 +147,11 @@ async fn scope_widened() -> Scenario {
     world.upload_changes(&first);
     world.settle().await;
     world.settings.scope = Scope::everything();
-    let scenario = Scenario::new("scope widened", world, &[&first], &[&first]);
+    let scenario = Scenario::new(name, world, &[&first], &[&first]);
     Scenario { trigger: Trigger::Sweep, scope: ClientScope { components: None, architectures }, ..scenario }
 }
 
-async fn candidates() -> Scenario {
+async fn candidates(name: &'static str) -> Scenario {
     let [first, second, third] = history(&maker());
     let mut world = serving(World::default(), &[&first]).await;
     let (held, held_too) = (greeting(&second), greeting(&third));
@@ -162,7 +162,7 @@ async fn candidates() -> Scenario {
     }
     world.upload(&held, second.files[&held].clone());
     let last = BTreeMap::from([(held_too.clone(), third.files[&held_too].clone())]);
-    let scenario = Scenario::new("candidates", world, &[&first, &second, &third], &[&second]);
+    let scenario = Scenario::new(name, world, &[&first, &second, &third], &[&second]);
     Scenario { waits: true, afterwards: afterwards(last, &third), ..scenario }
 }
 
@@ -176,66 +176,64 @@ fn with_a_change_in_place() -> (Generation, Generation, String) {
     (first, changed, key)
 }
 
-async fn change_in_place() -> Scenario {
+async fn change_in_place(name: &'static str) -> Scenario {
     let (first, second, key) = with_a_change_in_place();
     let settings = Settings { allow_change_in_place: true, ..default_settings() };
     let world = serving(World::new(settings), &[&first]).await;
     upload(&world, &changes(&second, &first));
-    let scenario = Scenario::new("change in place", world, &[&first, &second], &[&second]);
+    let scenario = Scenario::new(name, world, &[&first, &second], &[&second]);
     Scenario { changed_in_place: [key].into(), ..scenario }
 }
 
-async fn change_refused() -> Scenario {
+async fn change_refused(name: &'static str) -> Scenario {
     let (first, second, _) = with_a_change_in_place();
     let [other] = history(&maker().suite("trixie").plain_indices(PlainIndices::Shipped));
     let settings = Settings { allow_change_in_place: true, ..default_settings() };
     let world = serving(World::new(settings), &[&first, &other]).await;
     upload(&world, &changes(&second, &first));
-    Scenario::new("change in place of what another suite names", world, &[&first, &second, &other], &[&first, &other])
+    Scenario::new(name, world, &[&first, &second, &other], &[&first, &other])
 }
 
-async fn two_suites() -> Scenario {
+async fn two_suites(name: &'static str) -> Scenario {
     let [first, second] = history(&maker().signing(Signing::OnlyInRelease));
     let [other, other_second] = history(&maker().suite("trixie").signing(Signing::OnlyDetached));
     let world = serving(World::default(), &[&first, &other]).await;
     world.upload_changes(&second);
     world.upload_changes(&other_second);
     let releases = [&first, &second, &other, &other_second];
-    Scenario::new("two suites that share a pool", world, &releases, &[&second, &other_second])
+    Scenario::new(name, world, &releases, &[&second, &other_second])
 }
 
-async fn back_to_the_earlier_release() -> Scenario {
+async fn back_to_the_earlier_release(name: &'static str) -> Scenario {
     let [first, second] = history(&maker().by_hash(ByHash::None));
     let world = updating(&first, &second).await;
-    let name = "no by-hash, the master goes back to the earlier release";
     let mut scenario = Scenario::new(name, world, &[&first, &second], &[&first]);
     scenario.endings[0].unless_served = Some(second.clone());
     Scenario { meanwhile: Some(changes(&first, &second)), ..scenario }
 }
 
-async fn back_to_the_earlier_indices() -> Scenario {
+async fn back_to_the_earlier_indices(name: &'static str) -> Scenario {
     let maker = maker().by_hash(ByHash::None);
     let [first, second] = history(&maker);
     let third = with_date(&maker, &first, "Tue, 04 Mar 2025 00:00:00 UTC");
     let world = updating(&first, &second).await;
-    let name = "no by-hash, the master goes back to the earlier indices";
     let scenario = Scenario::new(name, world, &[&first, &second, &third], &[&third]);
     Scenario { meanwhile: Some(changes(&third, &second)), ..scenario }
 }
 
-async fn forced_back() -> Scenario {
+async fn forced_back(name: &'static str) -> Scenario {
     let [first, second, third] = history(&maker());
     let mut world = serving(World::default(), &[&first, &second]).await;
     upload(&world, &changes(&first, &second));
     world.settle().await;
     assert!(world.serves(&second).await, "an older release goes live by force only");
-    let scenario = Scenario::new("forced step back", world, &[&first, &second, &third], &[&first]);
+    let scenario = Scenario::new(name, world, &[&first, &second, &third], &[&first]);
     // The suite is held there.
     let afterwards = afterwards(changes(&third, &first), &first);
     Scenario { trigger: Trigger::Operator(forced(&first.suite)), steps_back: true, afterwards, ..scenario }
 }
 
-async fn forced_on() -> Scenario {
+async fn forced_on(name: &'static str) -> Scenario {
     let [first, second, third, fourth] = history(&maker().signing(Signing::OnlyDetached));
     let mut world = serving(World::default(), &[&first, &second]).await;
     upload(&world, &changes(&first, &second));
@@ -245,7 +243,7 @@ async fn forced_on() -> Scenario {
     world.settle().await;
     assert_eq!(world.reports.last().unwrap().outcome, Outcome::Held);
     assert!(world.serves(&first).await);
-    let scenario = Scenario::new("forced on from a hold", world, &[&first, &second, &third, &fourth], &[&third]);
+    let scenario = Scenario::new(name, world, &[&first, &second, &third, &fourth], &[&third]);
     // It moves by itself again.
     let afterwards = afterwards(changes(&fourth, &third), &fourth);
     Scenario { trigger: Trigger::Operator(forced(&first.suite)), afterwards, ..scenario }
@@ -261,38 +259,38 @@ async fn without_the_signature() -> (World, Generation, Generation, BTreeMap<Str
     (world, first, second, signature)
 }
 
-async fn mixed_set() -> Scenario {
+async fn mixed_set(name: &'static str) -> Scenario {
     let (world, first, second, signature) = without_the_signature().await;
-    let scenario = Scenario::new("mixed set", world, &[&first, &second], &[&first]);
+    let scenario = Scenario::new(name, world, &[&first, &second], &[&first]);
     Scenario { waits: true, afterwards: afterwards(signature, &second), ..scenario }
 }
 
-async fn mixed_set_completes() -> Scenario {
+async fn mixed_set_completes(name: &'static str) -> Scenario {
     let (mut world, first, second, signature) = without_the_signature().await;
     world.settle().await;
     assert!(world.serves(&first).await);
     upload(&world, &signature);
-    Scenario::new("mixed set that completes", world, &[&first, &second], &[&second])
+    Scenario::new(name, world, &[&first, &second], &[&second])
 }
 
-async fn the_master_moves_on() -> Scenario {
+async fn the_master_moves_on(name: &'static str) -> Scenario {
     let [first, second, third] = history(&maker());
     let world = updating(&first, &second).await;
-    let scenario = Scenario::new("the master moves on in mid-run", world, &[&first, &second, &third], &[&third]);
+    let scenario = Scenario::new(name, world, &[&first, &second, &third], &[&third]);
     Scenario { meanwhile: Some(changes(&third, &second)), ..scenario }
 }
 
-async fn withdrawn() -> Scenario {
+async fn withdrawn(name: &'static str) -> Scenario {
     let [first, second] = history(&maker());
     let world = serving(World::default(), &[&first]).await;
     for name in ["InRelease", "Release", "Release.gpg"] {
         world.s3.uproot(MASTER, &first.suite_key(name)).unwrap();
     }
-    let scenario = Scenario::new("withdrawn", world, &[&first, &second], &[&first]);
+    let scenario = Scenario::new(name, world, &[&first, &second], &[&first]);
     Scenario { trigger: Trigger::Sweep, afterwards: afterwards(changes(&second, &first), &second), ..scenario }
 }
 
-async fn slices() -> Scenario {
+async fn slices(name: &'static str) -> Scenario {
     let maker = ArchiveMaker::new(3).suite("bookworm").architectures(&["amd64"]).plain_packages(1);
     let [first, second] = history(&maker.signing(Signing::OnlyInRelease));
     // Over as soon as they have done the least they do: one index a run.
@@ -300,11 +298,11 @@ async fn slices() -> Scenario {
     let world = serving(World::new(settings), &[&first]).await;
     world.upload_changes(&second);
     world.uploads();
-    let scenario = Scenario::new("slices", world, &[&first, &second], &[&second]);
+    let scenario = Scenario::new(name, world, &[&first, &second], &[&second]);
     Scenario { trigger: Trigger::Sweep, ..scenario }
 }
 
-async fn damage_and_audit() -> Scenario {
+async fn damage_and_audit(name: &'static str) -> Scenario {
     let [first] = history(&maker());
     let world = serving(World::default(), &[&first]).await;
     let index = &first.files[&first.suite_key("main/binary-amd64/Packages.gz")];
@@ -317,11 +315,11 @@ async fn damage_and_audit() -> Scenario {
     }
     world.s3.uproot(REGION, &another).unwrap();
     world.clock.advance(A_DAY);
-    let scenario = Scenario::new("damage from outside, and the audit", world, &[&first], &[&first]);
+    let scenario = Scenario::new(name, world, &[&first], &[&first]);
     Scenario { trigger: Trigger::Sweep, damaged: [by_hash, plain, package, another].into(), ..scenario }
 }
 
-async fn trees_and_markers() -> Scenario {
+async fn trees_and_markers(name: &'static str) -> Scenario {
     let [first] = history(&maker());
     let world = serving(World::default(), &[&first]).await;
     let tree = first.suite_key("main/installer-amd64/current/images");
@@ -338,6 +336,6 @@ async fn trees_and_markers() -> Scenario {
         in_region.insert(marker, None);
     }
     world.clock.advance(A_DAY);
-    let scenario = Scenario::new("unlisted trees and stale markers", world, &[&first], &[&first]);
+    let scenario = Scenario::new(name, world, &[&first], &[&first]);
     Scenario { trigger: Trigger::Sweep, in_region, ..scenario }
 }
