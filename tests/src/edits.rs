@@ -63,22 +63,52 @@ pub fn with_date(maker: &ArchiveMaker, generation: &Generation, date: &str) -> G
 /// When the generation has no such index.
 #[must_use]
 pub fn with_packages(maker: &ArchiveMaker, generation: &Generation, edit: impl FnOnce(&str) -> String) -> Generation {
+    with_index(maker, generation, PACKAGES, edit)
+}
+
+/// The same for an index of another path within the suite.
+///
+/// # Panics
+/// When the generation has no such index.
+#[must_use]
+pub fn with_index(
+    maker: &ArchiveMaker,
+    generation: &Generation,
+    path: &str,
+    edit: impl FnOnce(&str) -> String,
+) -> Generation {
+    let text = edit(&text_of(generation, path));
+    with_index_bytes(maker, generation, path, "", Bytes::from(text))
+}
+
+/// The generation with an index in one form only, the one with this suffix, holding these bytes; listed correctly.
+///
+/// # Panics
+/// When the generation has no `Release`.
+#[must_use]
+pub fn with_index_bytes(
+    maker: &ArchiveMaker,
+    generation: &Generation,
+    path: &str,
+    suffix: &str,
+    bytes: Bytes,
+) -> Generation {
     let mut edited = generation.clone();
-    let text = edit(&text_of(&edited, PACKAGES));
-    let digest = sha256(text.as_bytes());
-    let row = format!(" {digest} {:>8} {PACKAGES}", text.len());
-    for compressed in [".gz", ".xz"] {
-        edited.files.remove(&generation.suite_key(&format!("{PACKAGES}{compressed}")));
+    let digest = sha256(&bytes);
+    let row = format!(" {digest} {:>8} {path}{suffix}", bytes.len());
+    for form in ["", ".gz", ".xz"] {
+        edited.files.remove(&generation.suite_key(&format!("{path}{form}")));
     }
-    let by_hash = generation.suite_key(&format!("main/binary-amd64/by-hash/SHA256/{digest}"));
-    edited.files.insert(by_hash, Bytes::from(text.clone()));
-    edited.files.insert(generation.suite_key(PACKAGES), Bytes::from(text));
+    let (directory, _) = path.rsplit_once('/').unwrap();
+    let by_hash = generation.suite_key(&format!("{directory}/by-hash/SHA256/{digest}"));
+    edited.files.insert(by_hash, bytes.clone());
+    edited.files.insert(generation.suite_key(&format!("{path}{suffix}")), bytes);
     with_release(maker, &edited, |release| {
         let strong = release.find("SHA256:").unwrap();
         let (weak, strong) = release.split_at(strong);
-        let is_of_packages = |line: &&str| line.contains(&format!(" {PACKAGES}"));
-        let weak = weak.lines().filter(|line| !is_of_packages(line)).map(str::to_owned);
-        let strong = strong.lines().filter(|line| !is_of_packages(line)).map(str::to_owned);
+        let is_of_index = |line: &&str| line.contains(&format!(" {path}"));
+        let weak = weak.lines().filter(|line| !is_of_index(line)).map(str::to_owned);
+        let strong = strong.lines().filter(|line| !is_of_index(line)).map(str::to_owned);
         joined(weak.chain(strong).chain([row]))
     })
 }

@@ -3,6 +3,7 @@
 pub mod attacks;
 pub mod buckets;
 pub mod budgets;
+pub mod case;
 pub mod deliveries;
 pub mod edits;
 pub mod servers;

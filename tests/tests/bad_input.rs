@@ -8,73 +8,18 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use suitecast_archive::SuiteName;
 use suitecast_engine::publish::PublishRequest;
-use suitecast_engine::{EngineError, Outcome, PublishReport, replicate};
+use suitecast_engine::{EngineError, Outcome, replicate};
 use suitecast_store::StoreError;
 use suitecast_testing::FaultyStore;
-use suitecast_testing::archive_maker::{ArchiveMaker, Generation, PlainIndices, Signing};
+use suitecast_testing::archive_maker::Signing;
 use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
+use suitecast_tests::case::{Case, DROPPED, PACKAGES, SUITE, maker, says, with_line};
 use suitecast_tests::edits::{sha256, with_date, with_packages, with_release};
 use suitecast_tests::watcher::Watcher;
 use suitecast_tests::world::{MASTER, REGION, World};
 
-const SUITE: &str = "dists/bookworm";
-const PACKAGES: &str = "main/binary-amd64/Packages";
-
-fn maker() -> ArchiveMaker {
-    ArchiveMaker::new(11)
-        .suite("bookworm")
-        .components(&["main"])
-        .architectures(&["amd64"])
-        .plain_packages(0)
-        .plain_indices(PlainIndices::Shipped)
-}
-
 fn request() -> PublishRequest {
     PublishRequest::new(SuiteName::parse(SUITE).unwrap())
-}
-
-/// A Region that serves the first generation, and the second as its maker meant it.
-struct Case {
-    maker: ArchiveMaker,
-    first: Generation,
-    second: Generation,
-    start: World,
-}
-
-impl Case {
-    async fn new() -> Self {
-        let maker = maker();
-        let [first, second] = maker.history(2).unwrap().try_into().unwrap();
-        let mut start = World::default();
-        start.upload_changes(&first);
-        start.settle().await;
-        assert!(start.serves(&first).await);
-        Self { maker, first, second, start }
-    }
-
-    /// Uploads `bad` over the first generation: `outcome` with a reason that holds each of `words`, the first stays
-    /// served, whole at every instant; then the second as it was meant is uploaded, and comes.
-    async fn gets(&self, name: &str, bad: &Generation, outcome: Outcome, words: &[&str]) {
-        let mut world = self.start.fork();
-        let watcher = Watcher::over(&world, SUITE);
-        world.upload_keys(bad, bad.files.keys());
-        world.settle().await;
-        let report = world.publish_suite(SUITE).await;
-        says(name, &report, outcome, words);
-        assert!(world.serves(&self.first).await, "{name}");
-        world.upload_keys(&self.second, self.second.files.keys());
-        world.settle().await;
-        assert!(world.serves(&self.second).await, "{name}, put right: {:#?}", world.reports.last());
-        assert_eq!(watcher.sights().broken, Vec::<String>::new(), "{name}");
-    }
-}
-
-fn says(name: &str, report: &PublishReport, outcome: Outcome, words: &[&str]) {
-    let told = format!("{:?} {:?}", report.reason, report.missing);
-    assert_eq!(report.outcome, outcome, "{name}: {told}");
-    for word in words {
-        assert!(told.contains(word), "{name}: `{word}` is not in {told}");
-    }
 }
 
 /// The store's part of an error, which says what befell which object.
@@ -83,14 +28,6 @@ fn store_error(error: &EngineError) -> &StoreError {
         EngineError::Store { source, .. } => source,
         other => panic!("{other:?}"),
     }
-}
-
-/// In place of a line: no line at all.
-const DROPPED: &str = "\0";
-
-fn with_line(text: &str, field: &str, line: &str) -> String {
-    let lines = text.lines().map(|old| if old.starts_with(field) { line } else { old });
-    lines.filter(|new| *new != DROPPED).fold(String::new(), |text, line| text + line + "\n")
 }
 
 #[tokio::test]
