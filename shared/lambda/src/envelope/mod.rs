@@ -132,7 +132,7 @@ fn message<T>(
         }
         Err(error) => {
             let receipt_handle = record.get("receiptHandle").and_then(Value::as_str).map(str::to_owned);
-            (receipt_handle, None, Err(EnvelopeError::BadField { what: WHAT, detail: error.to_string(), expected }))
+            (receipt_handle, None, Err(EnvelopeError::BadField { what: WHAT, detail: detail(&error), expected }))
         }
     };
     let delivery = Delivery { id: id.to_owned(), receipt_handle, receive_count: receive_count.unwrap_or(1).max(1) };
@@ -141,7 +141,7 @@ fn message<T>(
 
 /// Reads a body as JSON.
 fn json(body: &str, expected: &'static str) -> Result<Value, EnvelopeError> {
-    serde_json::from_str(body).map_err(|error| EnvelopeError::NotJson { detail: error.to_string(), expected })
+    serde_json::from_str(body).map_err(|error| EnvelopeError::NotJson { detail: detail(&error), expected })
 }
 
 /// Reads a manual call, with all that serde has to say about its fields.
@@ -150,7 +150,7 @@ fn call<T: serde::de::DeserializeOwned>(
     what: &'static str,
     expected: &'static str,
 ) -> Result<T, EnvelopeError> {
-    T::deserialize(event).map_err(|error| EnvelopeError::BadField { what, detail: error.to_string(), expected })
+    T::deserialize(event).map_err(|error| EnvelopeError::BadField { what, detail: detail(&error), expected })
 }
 
 fn unexpected(found: &Value, expected: &'static str) -> EnvelopeError {
@@ -174,8 +174,15 @@ fn shape(value: &Value) -> String {
     }
 }
 
+/// What serde has to say, which may quote a name or a value of the body at any length.
+fn detail(error: &serde_json::Error) -> String {
+    shortened(&error.to_string())
+}
+
+/// A foreign text as an error may show it: cut, and on one line.
 fn shortened(text: &str) -> String {
-    text.chars().take(MAX_CHARACTERS_SHOWN).collect()
+    let shown = |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+    text.chars().take(MAX_CHARACTERS_SHOWN).map(shown).collect()
 }
 
 /// A key or prefix as a person gave it: the bucket's own name for it, not form-encoded.

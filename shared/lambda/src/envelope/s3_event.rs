@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use suitecast_store::VersionId;
 
-use super::{EnvelopeError, MAX_KEY_BYTES, json, records, shortened, unexpected};
+use super::{EnvelopeError, MAX_KEY_BYTES, detail, json, records, shortened, unexpected};
 
 /// What a notification may look like.
 const NOTIFICATIONS: &str = "an S3 event notification ({\"Records\":[{\"eventName\":…,\"s3\":{…}}]}), \
@@ -88,7 +88,7 @@ pub(super) fn uploads_of_notification(event: &Value, master_bucket: &str) -> Res
 fn upload_of_record(record: &Value, master_bucket: &str) -> Result<Option<UploadEvent>, EnvelopeError> {
     let record = Record::deserialize(record).map_err(|error| EnvelopeError::BadField {
         what: "S3 event record",
-        detail: error.to_string(),
+        detail: detail(&error),
         expected: NOTIFICATIONS,
     })?;
     let bucket = record.s3.bucket.name;

@@ -276,3 +276,29 @@ fn keys_are_decoded_as_forms_are() {
     assert!(decode_key(&"a".repeat(1025)).is_err());
     assert!(decode_key(&"a".repeat(1024)).is_ok());
 }
+
+#[test]
+fn an_error_is_one_short_line_whatever_the_body_holds() {
+    let long = "a\nb".repeat(5_000);
+    for event in [
+        json!({"suite": "dists/s", &long: true}),
+        json!({"suite": "dists/s", "force": &long}),
+        json!({"suite": &long}),
+        json!({&long: 1}),
+        json!({"prefix": "", "next": {&long: 1}}),
+        json!({"prefix": &long}),
+        json!({"key": "", &long: 1}),
+    ] {
+        let errors = [replicate(&event).map(|_| ()), PublishInput::decode(&event).map(|_| ())];
+        for error in errors.into_iter().filter_map(Result::err) {
+            let text = error.to_string();
+            assert!(text.len() < 3_000 && !text.contains('\n'), "{} bytes: {text:.500}", text.len());
+        }
+    }
+    // How deep JSON may be nested is the parser's own limit; a body beyond it fails alone.
+    let deep = "[".repeat(100_000);
+    let contents: Vec<_> = wakes_in(&[deep]).into_iter().map(|message| message.content).collect();
+    assert!(
+        matches!(&contents[..], [Err(EnvelopeError::NotJson { detail, .. })] if detail.contains("recursion limit"))
+    );
+}
