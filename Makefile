@@ -50,12 +50,22 @@ torture: $(CLOUD)/.installed build-functions ## Every attack at length, for hour
 	cargo build --profile torture --locked --quiet --package suitecast-tests --bins
 	$(CLOUD_PYTHON) -m torture $(WORD)
 
+SECONDS_EACH ?= 600
+.PHONY: fuzz
+fuzz: ## Fuzz what reads foreign bytes, guided by coverage: SECONDS_EACH=600 [TARGETS="release indices"]
+	python3 tests/fuzz/run.py --seconds-each $(SECONDS_EACH) $(TARGETS)
+
+.PHONY: fuzz-corpus
+fuzz-corpus: ## Take into the tree what fuzzing found, as few and as small inputs as reach the same code [TARGETS=…]
+	python3 tests/fuzz/run.py --merge $(TARGETS)
+
 .PHONY: check
 check: check-format check-clippy check-docs check-layers check-licences check-unused lint ## What may not be wrong before a test runs
 
 .PHONY: check-format
 check-format:
 	cargo fmt --all --check
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 
 .PHONY: check-clippy
 check-clippy:

@@ -27,4 +27,5 @@ PROGRAMS = (
     rust("attack-histories", lines=3),
     python("apt_agreement", "--long"),
     python("attacks.apt_load", "--long"),
+    python("fuzz.run", "--seconds-each=600"),
 )
