@@ -121,11 +121,10 @@ fn parts(cases: &mut Cases, key: &[u8], both: &[u8], [one, two]: [&Signer; 2]) {
     let as_apt_splits = one.over_bytes(SignatureType::Binary, at.clone(), split).unwrap();
     let lines = [text.as_slice(), b"\r\n"].concat();
     let textual = one.over_bytes(SignatureType::Text, at, &lines).unwrap();
-    cases.both("both-types", key, true, MIXED, |form| {
+    cases.both("both-types", key, true, None, |form| {
         if form.clear { form.by(one) } else { [binary.clone(), textual.clone()].concat() }
     });
     let file = suitecast_testing::signer::clear_signed(cases.release(), &as_apt_splits).unwrap();
     cases.add("binary-type-in-clear", key, super::case::Files::InRelease(file), false, OTHER_TYPE);
 }
 
-const MIXED: Option<&str> = None;
