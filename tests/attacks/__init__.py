@@ -1,0 +1,1 @@
+"""Attacks on the promises that take the local cloud or real clients; what is attacked in Rust lies in `tests/src/attacks`."""

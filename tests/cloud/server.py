@@ -28,11 +28,13 @@ class LocalCloud:
     """One cloud process with every Region in it and a directory of its own, for use in a `with` statement.
 
     `endpoint` is its address, `directory` holds its log and its temporary files. With `keep` neither the process nor the
-    directory is removed at the end; `process_group` is what `kill -- -ID` ends then.
+    directory is removed at the end; `process_group` is what `kill -- -ID` ends then. `functions` are variables that every
+    function finds in its environment, such as another S3's endpoint.
     """
 
-    def __init__(self, keep=False):
+    def __init__(self, keep=False, functions=None):
         self.keep = keep
+        self._functions = functions or {}
         self.directory = Path(tempfile.mkdtemp(prefix="suitecast-cloud-"))
         self.port = _free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -89,7 +91,7 @@ class LocalCloud:
             # What Lambda sets for a function with JSON logs.
             "AWS_LAMBDA_LOG_FORMAT": "JSON",
             "AWS_LAMBDA_LOG_LEVEL": "INFO",
-        }
+        } | self._functions
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [CLOUD_TOOLS / "ministack"],

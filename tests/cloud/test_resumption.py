@@ -3,51 +3,15 @@
 Nothing is run here, and no figure is copied: what is changed in `template.yaml` or in the engine's `limits.rs` changes the sums.
 """
 
-import re
 import unittest
 
-import yaml
-
-from cloud.paths import ROOT, TEMPLATE
-
-LIMITS = ROOT / "shared" / "engine" / "src" / "limits.rs"
+from cloud.template import lease_beyond_slice, load_template, seconds_of_rate
 
 QUARTER_OF_AN_HOUR = 15 * 60
 # What AWS documents and no template sets: a poller that waits for messages asks again after 20 s, and EventBridge
 # Scheduler calls within the minute.
 LONG_POLL = 20
 SCHEDULER_PRECISION = 60
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms (`!Ref X`) as `{"Ref": X}`."""
-
-
-def _short_form(loader, suffix, node):
-    kinds = {yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: loader.construct_sequence}
-    return {suffix: kinds.get(type(node), loader.construct_mapping)(node)}
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
-def load_template():
-    """The template as values."""
-    return yaml.load(TEMPLATE.read_text(), Loader=_Loader)  # noqa: S506 - a safe loader, with the tags added
-
-
-def lease_beyond_slice():
-    """Seconds that a lease outlives its slice, as the engine has it."""
-    found = re.search(r"pub const LEASE_BEYOND_SLICE: Duration = Duration::from_(secs|mins)\((\d+)\);", LIMITS.read_text())
-    if not found:
-        raise AssertionError(f"{LIMITS} says LEASE_BEYOND_SLICE otherwise than this test reads it")
-    return int(found[2]) * {"secs": 1, "mins": 60}[found[1]]
-
-
-def seconds_of_rate(expression):
-    """Seconds between two rounds of `rate(15 minutes)`."""
-    number, unit = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression).groups()
-    return int(number) * {"minute": 60, "hour": 3600, "day": 86400}[unit]
 
 
 class AKilledRunIsResumed(unittest.TestCase):

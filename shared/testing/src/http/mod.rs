@@ -5,8 +5,12 @@
 //!
 //! A plus sign in the path of an unsigned request is read as a space, which is what S3's REST endpoint does; a key with
 //! a plus sign is reached by `%2B` only.
+//!
+//! On request, signed requests meet faults ([`WireFaults`]), and a second port tells what was counted ([`Control`]).
 
+mod control;
 mod convert;
+mod faults;
 mod service;
 
 use std::{io, net::SocketAddr};
@@ -22,6 +26,8 @@ use s3s::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::StrictS3;
+pub use control::Control;
+pub use faults::{FaultPlan, WireFaults};
 use service::Face;
 
 /// The secret key that goes with every access key.
@@ -30,6 +36,7 @@ pub const SECRET_ACCESS_KEY: &str = "test";
 /// A server on a free port of the loopback interface; dropping it stops it.
 pub struct HttpServer {
     address: SocketAddr,
+    faults: WireFaults,
     task: JoinHandle<()>,
 }
 
@@ -49,13 +56,19 @@ impl HttpServer {
     pub async fn start_at(s3: StrictS3, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
-        let task = tokio::spawn(accept(listener, service(s3)));
-        Ok(Self { address, task })
+        let faults = WireFaults::default();
+        let task = tokio::spawn(accept(listener, service(s3), faults.clone()));
+        Ok(Self { address, faults, task })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What befalls signed requests; nothing, until it is told.
+    pub fn faults(&self) -> &WireFaults {
+        &self.faults
     }
 
     /// What to set `AWS_ENDPOINT_URL` to.
@@ -102,17 +115,17 @@ fn service(s3: StrictS3) -> S3Service {
     builder.build()
 }
 
-async fn accept(listener: TcpListener, service: S3Service) {
+async fn accept(listener: TcpListener, service: S3Service, faults: WireFaults) {
     loop {
         // A connection that was gone before it was accepted is the client's affair.
         let Ok((stream, _)) = listener.accept().await else { continue };
-        let service = service.clone();
+        let (service, faults) = (service.clone(), faults.clone());
         tokio::spawn(async move {
-            let answer = service_fn(move |mut request: Request<Incoming>| {
+            let answer = service_fn(|mut request: Request<Incoming>| {
                 read_plus_as_space(&mut request);
-                hyper::service::Service::call(&service, request)
+                faults::serve(&service, &faults, request)
             });
-            // An error here is a client that hung up, or a body that was to be cut.
+            // An error here is a client that hung up, or a connection or a body that was to be cut.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
     }

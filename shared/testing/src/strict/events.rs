@@ -1,6 +1,7 @@
 //! The notifications S3 sends, encoded as S3 encodes them.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Random;
@@ -11,7 +12,7 @@ const EVENT_KEY: &AsciiSet =
 
 /// What happens to notifications on their way. S3 promises "at least once" and no order; losing some is what sweeps
 /// are for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Mishaps {
     /// What chance is drawn from.
     pub seed: u64,
