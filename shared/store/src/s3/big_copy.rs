@@ -142,7 +142,8 @@ impl S3Bucket {
             .set_if_none_match(if_none_match)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(completed)).build())
             .customize()
-            .config_override(copy_timeouts())
+            // Joining the parts of a large object takes minutes.
+            .config_override(copy_timeouts(None))
             .send()
             .await
             .map_err(|error| subject.failed(error))?;
@@ -171,7 +172,7 @@ impl S3Bucket {
             .copy_source_if_match(quoted(&source.etag))
             .copy_source_range(format!("bytes={first}-{last}"))
             .customize()
-            .config_override(copy_timeouts())
+            .config_override(copy_timeouts(Some(last + 1 - first)))
             .send()
             .await
             .map_err(|error| subject.failed(error))?;

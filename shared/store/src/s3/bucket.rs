@@ -22,14 +22,17 @@ use super::{
     big_copy::MAX_COPY_BYTES,
     body,
     checksum::{sha256_header, whole_object_sha256},
+    client::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT},
     failure::{Subject, status_of},
     listing::decoded,
 };
 
-/// Time for one attempt of a copy: five gigabytes between far regions take some minutes.
+/// Time for one attempt of a copy at the most: five gigabytes between far regions take some minutes.
 const COPY_ATTEMPT_TIMEOUT: Duration = Duration::from_mins(4);
-/// Time for one copy call, all attempts together; below the 15 minutes that a function may run.
+/// Time for one copy call at the most, all attempts together; below the 15 minutes that a function may run.
 pub const COPY_OPERATION_TIMEOUT: Duration = Duration::from_mins(8);
+/// Bytes a second that any copy moves, so that the largest just has its four minutes.
+const SLOWEST_COPY: u64 = 20_000_000;
 
 /// What a copy source leaves as it is: S3 wants the caller to percent-encode it, slashes excepted.
 const COPY_SOURCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
@@ -76,14 +79,18 @@ pub(super) fn copy_source_header(source: &CopySource) -> String {
     }
 }
 
-/// Timeouts that suit a copy, for one call.
-pub(super) fn copy_timeouts() -> Builder {
-    Builder::new().timeout_config(
-        TimeoutConfig::builder()
-            .operation_attempt_timeout(COPY_ATTEMPT_TIMEOUT)
-            .operation_timeout(COPY_OPERATION_TIMEOUT)
-            .build(),
-    )
+/// How long one attempt of a copy of `size` bytes is waited for, and all attempts together: as long as for any other call,
+/// and for the bytes. A copy that hangs is so repeated within the run, unless it may really take so long.
+fn copy_patience(size: Option<u64>) -> (Duration, Duration) {
+    let moving = size.map_or(COPY_ATTEMPT_TIMEOUT, |size| Duration::from_secs(size / SLOWEST_COPY));
+    ((ATTEMPT_TIMEOUT + moving).min(COPY_ATTEMPT_TIMEOUT), (OPERATION_TIMEOUT + 2 * moving).min(COPY_OPERATION_TIMEOUT))
+}
+
+/// Timeouts that suit a copy of `size` bytes, for one call; `None` is as many as one call may copy.
+pub(super) fn copy_timeouts(size: Option<u64>) -> Builder {
+    let (attempt, operation) = copy_patience(size);
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(operation);
+    Builder::new().timeout_config(timeouts.build())
 }
 
 fn timestamp(time: Option<&DateTime>) -> Option<Timestamp> {
@@ -294,8 +301,8 @@ impl S3Bucket {
         if let SourceCondition::Matches(etag) = &request.source.condition {
             call = call.copy_source_if_match(quoted(etag));
         }
-        let output =
-            call.customize().config_override(copy_timeouts()).send().await.map_err(|error| subject.failed(error))?;
+        let timeouts = copy_timeouts(request.source.size);
+        let output = call.customize().config_override(timeouts).send().await.map_err(|error| subject.failed(error))?;
         let result = output.copy_object_result().ok_or_else(|| {
             subject.error(ErrorKind::Unavailable, "an answer without a result; look at the key, then repeat")
         })?;
@@ -326,6 +333,19 @@ mod tests {
         );
         assert_eq!(copy_source_header(&source("a b/ä?%", None)), "master.example.com/a%20b/%C3%A4%3F%25");
         assert_eq!(copy_source_header(&source("k", Some("v+/="))), "master.example.com/k?versionId=v%2B/%3D");
+    }
+
+    #[test]
+    fn a_copy_is_waited_for_as_long_as_its_bytes_may_take() {
+        let seconds = |size| {
+            let (attempt, operation) = copy_patience(size);
+            (attempt.as_secs(), operation.as_secs())
+        };
+        assert_eq!(seconds(Some(0)), (15, 60));
+        assert_eq!(seconds(Some(50_000_000)), (17, 64));
+        assert_eq!(seconds(Some(1 << 30)), (68, 166));
+        assert_eq!(seconds(Some(MAX_COPY_BYTES)), (240, 480));
+        assert_eq!(seconds(None), (240, 480));
     }
 
     #[test]

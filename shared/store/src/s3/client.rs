@@ -15,7 +15,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// Time to open a connection; within AWS it takes milliseconds, across the world some hundreds of them.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for one attempt of anything but a copy, up to the answer's headers.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time for anything but a copy, all attempts together. A caller that holds a lease starts no write when less is left.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_mins(1);
 
