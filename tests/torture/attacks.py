@@ -28,4 +28,5 @@ PROGRAMS = (
     python("apt_agreement", "--long"),
     python("attacks.apt_load", "--long"),
     python("fuzz.run", "--seconds-each=600"),
+    python("attacks.wire", "--long"),
 )

@@ -1,7 +1,7 @@
 //! What tests share: an S3 that behaves as AWS documents it, faults on request, and made-up archives.
 //!
 //! - [`strict`]: the in-memory S3, with the storage port over each of its buckets.
-//! - [`http`]: the same S3 over loopback HTTP, also as the program `strict-s3`.
+//! - [`http`]: the same S3 over loopback HTTP, also as the program `strict-s3` of `tests`.
 //! - [`contract`]: what Suitecast relies on of a store, as promises that any store can be held to.
 //! - [`FaultyStore`]: fails the k-th effect of any store, before or after it took place.
 //! - [`ManualClock`], [`Random`]: time and chance that are the same in every run.

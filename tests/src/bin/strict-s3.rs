@@ -34,7 +34,6 @@ fn bucket(argument: &str) -> Result<(String, BucketSettings), String> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-#[allow(clippy::disallowed_methods, reason = "a server of its own, whose clock is the machine's")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let s3 = StrictS3::new(jiff::Timestamp::now);
     let mut port = 0;
