@@ -1,0 +1,155 @@
+//! What the answers of runs say is what took place: the server counts the requests, the clock tells the time.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use suitecast_archive::SuiteName;
+use suitecast_engine::publish::{self, PublishRequest};
+use suitecast_engine::{Outcome, Ports};
+use suitecast_store::Store;
+use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_testing::strict::{Request, S3Operation};
+use suitecast_tests::budgets::PacedStore;
+use suitecast_tests::watcher::Watcher;
+use suitecast_tests::world::{MASTER, REGION, World, default_settings};
+
+const SUITE: &str = "dists/bookworm";
+
+fn maker() -> ArchiveMaker {
+    ArchiveMaker::new(9).suite("bookworm").components(&["main"]).architectures(&["amd64"]).plain_packages(1)
+}
+
+fn is_copy(request: &Request) -> bool {
+    request.operation == S3Operation::CopyObject && request.status == 200
+}
+
+/// A world whose clock goes on with each request.
+fn with_time(mut world: World) -> World {
+    let paced = |store: &Arc<dyn Store>| Arc::new(PacedStore::new(Arc::clone(store), world.clock.clone()));
+    world.ports =
+        Ports { master: paced(&world.ports.master), region: paced(&world.ports.region), ..world.ports.clone() };
+    world
+}
+
+/// A suite that publish has to fill by itself: the events of its uploads were lost.
+fn without_events(generation: &Generation) -> World {
+    let world = with_time(World::new(default_settings()));
+    world.upload_changes(generation);
+    drop(world.uploads());
+    world.s3.forget_requests();
+    world
+}
+
+#[tokio::test]
+async fn publish_tells_what_the_server_counted_and_how_long_it_took() {
+    let generation = maker().generation(1).unwrap();
+    let mut world = without_events(&generation);
+    let began = world.clock.now();
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!(report.outcome, Outcome::Swapped);
+    let all = world.s3.count(|_| true);
+    let copies = world.s3.count(is_copy);
+    assert_eq!(report.requests, all.requests);
+    assert_eq!(report.objects_copied, copies.requests);
+    assert_eq!(report.bytes_copied, copies.bytes_copied);
+    assert!(copies.requests > 1 && copies.bytes_copied > copies.requests);
+    let took = world.clock.now().duration_since(began).as_millis();
+    assert!(took > 0);
+    assert_eq!(i128::from(report.duration_ms), took);
+}
+
+#[tokio::test]
+async fn replicate_tells_what_the_server_counted() {
+    let generation = maker().generation(1).unwrap();
+    let mut world = with_time(World::default());
+    world.upload_keys(&generation, generation.changed.iter().filter(|key| key.contains("pool/")));
+    // One stands there already, so it is not copied.
+    let present = generation.pool_keys().next().unwrap();
+    world.s3.plant(REGION, present, generation.files[present].clone()).unwrap();
+    world.s3.forget_requests();
+    world.batch_size = 1_000;
+    let reports = world.replicate().await;
+    let [report] = &reports[..] else { unreachable!("one batch") };
+    let all = world.s3.count(|_| true);
+    let copies = world.s3.count(is_copy);
+    assert_eq!(report.requests, all.requests);
+    assert_eq!(report.objects_copied, copies.requests);
+    assert_eq!(report.bytes_copied, copies.bytes_copied);
+    assert_eq!(world.s3.count(|request| request.status == 412).requests, 1);
+}
+
+#[tokio::test]
+async fn the_sweep_tells_what_it_found_and_did() {
+    let mut world = with_time(World::default());
+    for suite in ["bookworm", "trixie"] {
+        let generation = maker().suite(suite).generation(1).unwrap();
+        world.upload_changes(&generation);
+    }
+    world.settle().await;
+    for number in 0..3 {
+        world.upload(&format!("dists/bookworm/signed/boot-{number}"), format!("boot file {number}"));
+    }
+    drop(world.uploads());
+    // Left by runs that died, of a suite that waits for nothing.
+    for number in 0..2 {
+        world.s3.plant(REGION, &format!(".suitecast/waiting/{number}=dists/trixie"), "").unwrap();
+    }
+    world.clock.advance(SignedDuration::from_hours(24));
+    world.s3.forget_requests();
+    let began = world.clock.now();
+    let report = world.sweep().await;
+    let took = world.clock.now().duration_since(began).as_millis();
+    assert_eq!((report.suites, report.tree_objects_copied, report.markers_removed), (2, 3, 2));
+    assert_eq!(report.requests, world.s3.count(|_| true).requests);
+    assert!(took > 0);
+    assert_eq!(i128::from(report.duration_ms), took);
+    assert_eq!(world.s3.keys(REGION, ".suitecast/waiting/"), Vec::<String>::new());
+    assert_eq!(world.s3.keys(REGION, "dists/bookworm/signed/"), world.s3.keys(MASTER, "dists/bookworm/signed/"));
+}
+
+#[tokio::test]
+async fn how_long_a_release_waits_is_counted_from_when_it_was_first_missed() {
+    let generations = maker().history(2).unwrap();
+    let mut world = World::default();
+    let [first, second] = &generations[..] else { unreachable!("two were asked for") };
+    let held_back = |generation: &Generation| generation.pool_keys().last().unwrap().to_owned();
+    world.upload_keys(first, first.changed.iter().filter(|key| **key != held_back(first)));
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!((report.outcome, report.waiting_seconds, report.missing_count), (Outcome::Waiting, 0, 1));
+    assert_eq!(report.missing.first().map(|missing| missing.key.clone()), Some(held_back(first)));
+    world.clock.advance(SignedDuration::from_secs(90));
+    assert_eq!(world.publish_suite(SUITE).await.waiting_seconds, 90);
+    // The next release waits for itself, and not since the one before it.
+    world.upload_keys(second, second.changed.iter().filter(|key| key.contains("dists/")));
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!((report.outcome, report.waiting_seconds), (Outcome::Waiting, 0));
+}
+
+#[tokio::test]
+async fn a_run_that_swapped_says_so_though_it_looked_once_more_for_somebody_who_came_meanwhile() {
+    let generation = maker().generation(1).unwrap();
+    let start = without_events(&generation);
+    let mut rehearsal = start.fork();
+    let watcher = Watcher::over(&rehearsal, SUITE);
+    rehearsal.publish_suite(SUITE).await;
+    let commit = generation.suite_key("InRelease");
+    let commit = watcher.sights().effects.iter().find(|effect| effect.key == commit).unwrap().number;
+    let mut world = start.fork();
+    let mut gate = world.faults.hold(commit);
+    let (ports, settings) = (world.ports.clone(), world.settings.clone());
+    let request = PublishRequest::new(SuiteName::parse(SUITE).unwrap());
+    let visit = async {
+        gate.reached().await;
+        let told = world.publish_suite(SUITE).await.outcome;
+        gate.open();
+        told
+    };
+    let (report, told) = tokio::join!(publish::run(&ports, &settings, &request), visit);
+    assert_eq!(told, Outcome::Busy);
+    let report = report.unwrap();
+    assert_eq!(report.outcome, Outcome::Swapped);
+    assert!(report.lag_seconds.is_some() && report.live_date.is_some());
+    assert!(world.serves(&generation).await);
+}
