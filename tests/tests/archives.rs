@@ -11,7 +11,7 @@ use suitecast_engine::{Outcome, Settings, SuitePatterns};
 use suitecast_store::Operation;
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices, Signing};
 use suitecast_testing::client_model::{ClientModel, Scope as ClientScope, StoreReader, View};
-use suitecast_tests::edits::sha256;
+use suitecast_tests::edits::{sha256, with_release};
 use suitecast_tests::watcher::Watcher;
 use suitecast_tests::world::{REGION, World, default_settings};
 
@@ -249,6 +249,21 @@ async fn names_with_plus_tilde_and_colon_arrive_under_their_own_name() {
             generation.pool_keys().find(|key| key.contains(letter)).unwrap_or_else(|| panic!("none with {letter}"));
         assert_eq!(world.s3.peek(REGION, key), Some(generation.files[key].clone()), "{key}");
     }
+}
+
+#[tokio::test]
+async fn a_release_that_lists_sha512_alone_is_served() {
+    let maker = maker().by_hash(ByHash::Sha256AndSha512);
+    let generations = maker.history(2).unwrap();
+    let without_sha256 = |generation: &Generation| {
+        with_release(&maker, generation, |text| {
+            let (before, listed) = text.split_once("SHA256:").unwrap();
+            let (_, stronger) = listed.split_once("SHA512:").unwrap();
+            format!("{before}SHA512:{stronger}")
+        })
+    };
+    let mut world = World::default();
+    publish_all(&mut world, &[without_sha256(&generations[0]), without_sha256(&generations[1])]).await;
 }
 
 #[tokio::test]

@@ -75,6 +75,50 @@ async fn a_step_back_to_a_release_that_is_not_whole_yet_takes_place_when_it_is()
 }
 
 #[tokio::test]
+async fn a_force_that_waits_is_for_that_release_alone() {
+    let generations = maker().history(3).unwrap();
+    let [oldest, older, newest] = &generations[..] else { panic!("three were asked for") };
+    let mut world = World::default();
+    world.upload_keys(newest, newest.files.keys());
+    world.settle().await;
+    let held = oldest.pool_keys().find(|key| !newest.files.contains_key(*key)).unwrap().to_owned();
+    world.upload_keys(oldest, oldest.files.keys().filter(|key| **key != held));
+    let forced = world.publish(PublishRequest { force: true, ..request(SUITE) }).await.unwrap();
+    assert_eq!(forced.outcome, Outcome::Waiting, "{forced:#?}");
+    // The master moves on, to another release that is older than what is served, and nobody asks for that one.
+    world.upload_keys(older, older.files.keys());
+    world.settle().await;
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Older);
+    assert!(world.serves(newest).await);
+}
+
+#[tokio::test]
+async fn an_upload_between_the_look_that_missed_it_and_its_marker_is_not_missed() {
+    let generation = maker().generation(1).unwrap();
+    let start = World::default();
+    let held = generation.pool_keys().last().unwrap().to_owned();
+    start.upload_keys(&generation, generation.changed.iter().filter(|key| **key != held));
+    start.uploads();
+    let mut rehearsal = start.fork();
+    let watcher = Watcher::over(&rehearsal, SUITE);
+    assert_eq!(rehearsal.publish_suite(SUITE).await.outcome, Outcome::Waiting);
+    let marker =
+        watcher.sights().effects.iter().find(|effect| effect.key.starts_with(".suitecast/waiting/")).unwrap().number;
+    let mut world = start.fork();
+    let mut gate = world.faults.hold(marker);
+    let s3 = world.s3.clone();
+    let meanwhile = async {
+        gate.reached().await;
+        s3.plant(MASTER, &held, generation.files[&held].clone()).unwrap();
+        gate.open();
+    };
+    let (report, ()) = tokio::join!(world.publish_suite(SUITE), meanwhile);
+    // Its event may have come before the marker, and then nothing else wakes the suite.
+    assert_eq!(report.outcome, Outcome::Swapped, "{report:#?}");
+    assert!(world.serves(&generation).await);
+}
+
+#[tokio::test]
 async fn of_releases_that_wait_the_newest_complete_one_is_swapped() {
     let generations = maker().history(4).unwrap();
     let mut world = serving(default_settings(), &generations[0]).await;

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use suitecast_archive::SuiteName;
+use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, limits};
 use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent};
 use suitecast_testing::strict::S3Operation;
-use suitecast_tests::world::{REGION, World, default_settings};
+use suitecast_tests::world::{MASTER, REGION, World, default_settings};
 
 /// More than two slices' worth, at one chunk a slice.
 const PACKAGES: usize = limits::CHUNK * 2 + 500;
@@ -64,4 +66,61 @@ async fn a_suite_published_again_before_each_slice_ends_still_moves() {
     world.sweep().await;
     world.settle().await;
     assert!(world.serves(&generations[5]).await);
+}
+
+/// A suite of two components whose events were lost, so that one slice is not enough for it.
+fn two_components(world: &World) -> suitecast_testing::archive_maker::Generation {
+    let maker = ArchiveMaker::new(3).suite("sid").components(&["main", "contrib"]).architectures(&["amd64"]);
+    let generation = maker.plain_packages(2).generation(1).unwrap();
+    world.upload_changes(&generation);
+    drop(world.uploads());
+    generation
+}
+
+#[tokio::test]
+async fn a_run_whose_slice_ends_asks_for_the_rest_with_all_that_was_asked_of_it_and_not_for_ever() {
+    let mut world = world_of_short_slices();
+    two_components(&world);
+    let suite = SuiteName::parse("dists/sid").unwrap();
+    for (force, full, hops) in
+        [(false, false, 0), (true, false, 1), (false, true, 7), (false, false, limits::MAX_HOPS - 1)]
+    {
+        let request = PublishRequest { suite: suite.clone(), dry_run: false, force, full, hops };
+        let mut world = world.fork();
+        assert_eq!(world.publish(request).await.unwrap().outcome, Outcome::Continued);
+        let wakes = world.queue.take();
+        assert_eq!(wakes.len(), 1, "{wakes:?}");
+        assert_eq!((&wakes[0].suite, wakes[0].force, wakes[0].full, wakes[0].hops), (&suite, force, full, hops + 1));
+    }
+    let too_often = PublishRequest { hops: limits::MAX_HOPS, ..PublishRequest::new(suite) };
+    assert_eq!(world.publish(too_often).await.unwrap().outcome, Outcome::Continued);
+    assert_eq!(world.queue.take(), [], "the sweep goes on from here");
+}
+
+#[tokio::test]
+async fn each_full_check_looks_at_everything_whatever_the_one_before_it_verified() {
+    let mut world = world_of_short_slices();
+    let generation = two_components(&world);
+    world.sweep().await;
+    world.settle().await;
+    assert!(world.serves(&generation).await);
+    // The component that is read last has lost a file for good, so that no check comes to its end.
+    let in_component = |name: &str| {
+        let is_there = |key: &&str| key.starts_with(&format!("pool/{name}/")) && key.ends_with(".deb");
+        generation.pool_keys().find(is_there).unwrap().to_owned()
+    };
+    let (lost, damaged) = (in_component("main"), in_component("contrib"));
+    for bucket in [MASTER, REGION] {
+        world.s3.uproot(bucket, &lost).unwrap();
+    }
+    for _ in 0..2 {
+        world.s3.uproot(REGION, &damaged).unwrap();
+        world
+            .publish(PublishRequest { full: true, ..PublishRequest::new(SuiteName::parse("dists/sid").unwrap()) })
+            .await
+            .unwrap();
+        world.settle().await;
+        assert_eq!(world.reports.last().unwrap().outcome, Outcome::Waiting);
+        assert!(world.s3.peek(REGION, &damaged).is_some(), "brought again: {:#?}", world.reports.last());
+    }
 }
