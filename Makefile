@@ -12,6 +12,8 @@ CLOUD := .tools/cloud
 SAM := .tools/sam
 MACHETE_VERSION := 0.9.2
 MACHETE := .tools/cargo-machete-$(MACHETE_VERSION)/bin/cargo-machete
+MUTANTS_VERSION := 27.1.0
+MUTANTS := .tools/cargo-mutants-$(MUTANTS_VERSION)/bin/cargo-mutants
 CLOUD_PYTHON := PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(CLOUD)/bin/python
 
 # For the functions: what the demo and the tests run is x86_64 in a profile that is quick to build; what is deployed is
@@ -101,6 +103,10 @@ contract: ## The storage contract against any S3 server: S3_ENDPOINT=http://… 
 bench: ## Requests and memory at the size of Debian's main, against their budgets
 	cargo run --release --quiet --locked --package suitecast-tests --bin budgets
 
+.PHONY: mutants
+mutants: $(MUTANTS) ## That tests notice when the code of mirror and engine is changed; FILE=shared/engine/src/lease.rs for less
+	@python3 tests/tools/mutants.py --program $(MUTANTS) $(if $(FILE),--file "$(FILE)")
+
 ##@ Running it
 
 STACK ?= suitecast-region
@@ -143,6 +149,11 @@ tools-cloud: $(CLOUD)/.installed $(SAM)/.installed
 $(MACHETE):
 	@echo "installing cargo-machete $(MACHETE_VERSION)"
 	@cargo install --quiet --locked --debug --root $(@D)/.. --target-dir $(@D)/../target --version $(MACHETE_VERSION) cargo-machete
+	@rm -rf $(@D)/../target
+
+$(MUTANTS):
+	@echo "installing cargo-mutants $(MUTANTS_VERSION)"
+	@cargo install --quiet --locked --debug --root $(@D)/.. --target-dir $(@D)/../target --version $(MUTANTS_VERSION) cargo-mutants
 	@rm -rf $(@D)/../target
 
 .PHONY: help

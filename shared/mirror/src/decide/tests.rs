@@ -212,6 +212,17 @@ fn files_of_a_release_that_waits_do_not_pass_for_those_of_the_next() {
 }
 
 #[test]
+fn a_signature_added_to_a_release_that_waits_or_taken_from_it_is_no_half_of_another() {
+    let signed = files(10, "a");
+    let unsigned = ReleaseFiles { release_gpg: None, ..signed.clone() };
+    for (waits, master) in [(&unsigned, &signed), (&signed, &unsigned)] {
+        let candidates = [Candidate { identity: Identity::of(waits), date: set(waits.clone()).release.date }];
+        let decision = decide(&Observation { candidates: &candidates, ..observation(master) });
+        assert_eq!(published(&decision), Some((Identity::of(master), false)));
+    }
+}
+
+#[test]
 fn a_half_replaced_set_taken_for_a_release_keeps_the_whole_one_out_for_no_longer_than_an_upload_takes() {
     // The signature of the eleventh came first, and was seen over the files of the tenth.
     let whole = files(11, "a");
@@ -320,6 +331,16 @@ fn what_went_live_under_this_keyring_is_not_verified_again_and_under_another_one
     assert!(matches!(looked_at_again.decision, Decision::UpToDate { .. }), "its files need no second look");
     // That another release is served says nothing of this one.
     assert!(!refusal(super::decide(&seen(&forged, serving(&genuine))).decision).is_empty());
+}
+
+#[test]
+fn a_release_that_was_kept_is_authentic_as_long_as_the_keyring_holds_its_key() {
+    let (ours, theirs, keyring) = keys();
+    let now = noon(20);
+    let [ours, theirs] = [signed(10, &ours), signed(10, &theirs)].map(set);
+    assert!(crate::is_authentic(&ours, Some(&keyring), now));
+    assert!(!crate::is_authentic(&theirs, Some(&keyring), now));
+    assert!(crate::is_authentic(&theirs, None, now), "without a keyring nothing is verified");
 }
 
 #[test]
