@@ -190,8 +190,12 @@ async fn two_generations_uploaded_in_turn_never_mix_and_the_newer_is_served() {
         let seen = world.view(SUITE).await;
         assert!(seen.is_whole(), "newer last: {newer_last}: {seen}");
         assert_eq!(watcher.sights().broken, Vec::<String>::new());
-        // Whatever the names came to hold, uploading the newer one once more settles it.
+        // Whatever the names came to hold, uploading the newer one once more settles it; without a keyring, release files that
+        // may be half of an upload are waited with for a quarter of an hour.
         world.upload_keys(&third, third.files.keys());
+        world.settle().await;
+        world.clock.advance(SignedDuration::from_mins(16));
+        world.sweep().await;
         world.settle().await;
         assert!(world.serves(&third).await, "newer last: {newer_last}: {:#?}", world.reports.last());
         assert_eq!((watcher.sights().broken.len(), watcher.sights().backwards.len()), (0, 0));
@@ -279,7 +283,8 @@ async fn a_master_that_deletes_pool_files_early_takes_nothing_from_clients() {
     world.settle().await;
     assert!(world.serves(&case.first).await, "{:#?}", world.reports.last());
     let full = world.publish(PublishRequest { full: true, ..request() }).await.unwrap();
-    assert_eq!(full.outcome, Outcome::UpToDate, "{full:#?}");
+    // A full look ends by committing the same bytes again.
+    assert_eq!(full.outcome, Outcome::Swapped, "{full:#?}");
     // Files of the next release, before they were ever copied: those are waited for, by name.
     let gone: Vec<&String> = case.second.changed.iter().filter(|key| key.ends_with("_amd64.deb")).collect();
     world.upload_keys(&case.second, case.second.changed.iter().filter(|key| !gone.contains(key)));
@@ -335,6 +340,7 @@ async fn an_index_of_another_generation_under_the_name_is_waited_out() {
     }
     bad.files.retain(|key, _| !(key.contains("/binary-amd64/by-hash/") && !case.first.files.contains_key(key)));
     let expected = sha256(&case.second.files[&case.second.suite_key(&format!("{PACKAGES}.xz"))]);
-    let found = sha256(&case.first.files[&case.first.suite_key(&format!("{PACKAGES}.xz"))]);
+    // Of another size, so that it need not be read to be told apart.
+    let found = format!("{} bytes", case.first.files[&case.first.suite_key(&format!("{PACKAGES}.xz"))].len());
     case.gets("indices of the first", &bad, Outcome::Waiting, &["Packages.xz", &expected, &found]).await;
 }
