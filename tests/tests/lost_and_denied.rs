@@ -281,7 +281,7 @@ async fn a_file_of_a_tree_that_changes_under_the_sweep_is_left_to_the_next_and_o
         };
         let (report, ()) = tokio::join!(world.sweep(), meanwhile);
         assert_eq!(report.tree_objects_copied, 0);
-        let expected = if taken_by_another { 0 } else { 1 };
+        let expected = u64::from(!taken_by_another);
         assert_eq!(world.sweep().await.tree_objects_copied, expected);
         assert_eq!(world.s3.peek(REGION, &key), world.s3.peek(MASTER, &key));
     }

@@ -24,13 +24,13 @@ fn key(seed: u64) -> ArchiveKey {
     ArchiveKey::from_seed(seed).unwrap()
 }
 
-fn keyring(seeds: &[u64]) -> Option<Arc<Keyring>> {
+fn keyring(seeds: &[u64]) -> Arc<Keyring> {
     let armoured: Vec<String> = seeds.iter().map(|seed| key(*seed).public_armoured().unwrap()).collect();
-    Some(Arc::new(Keyring::parse(armoured.concat().as_bytes()).unwrap()))
+    Arc::new(Keyring::parse(armoured.concat().as_bytes()).unwrap())
 }
 
 fn trusting(seeds: &[u64]) -> World {
-    World::new(Settings { keyring: keyring(seeds), ..default_settings() })
+    World::new(Settings { keyring: Some(keyring(seeds)), ..default_settings() })
 }
 
 fn maker(seed: u64, signing: Signing) -> ArchiveMaker {
@@ -171,13 +171,13 @@ async fn another_keyring_counts_for_what_is_served_already() {
     world.upload_changes(&first);
     world.settle().await;
     // One that holds the key as well: the sweep has it looked at once, and that is all.
-    world.settings.keyring = keyring(&[OURS, THEIRS]);
+    world.settings.keyring = Some(keyring(&[OURS, THEIRS]));
     assert_eq!(world.sweep().await.woken.values().copied().collect::<Vec<_>>(), ["the keyring changed"]);
     world.settle().await;
     assert_eq!(said(last(&world)), (Outcome::UpToDate, Authenticity::Verified));
     assert!(world.sweep().await.woken.is_empty());
     // One that does not: what is served cannot be taken back, and is told of until it is replaced.
-    world.settings.keyring = keyring(&[THEIRS]);
+    world.settings.keyring = Some(keyring(&[THEIRS]));
     world.sweep().await;
     world.settle().await;
     assert_eq!(said(last(&world)), (Outcome::Refused, Authenticity::Rejected));
@@ -200,8 +200,9 @@ async fn a_release_that_waited_is_verified_with_the_keyring_of_the_day_it_goes_l
     world.upload_keys(&second, second.changed.iter().filter(|key| *key != held));
     world.settle().await;
     assert_eq!(last(&world).outcome, Outcome::Waiting);
-    world.settings.keyring = keyring(&[OURS]);
-    world.upload_keys(&third, third.changed.iter().filter(|key| key.ends_with("Release") || key.ends_with(".gpg")));
+    world.settings.keyring = Some(keyring(&[OURS]));
+    let names = ["InRelease", "Release", "Release.gpg"].map(|name| third.suite_key(name));
+    world.upload_keys(&third, &names);
     world.upload(held, second.files[held].clone());
     world.settle().await;
     assert_eq!(said(last(&world)), (Outcome::Waiting, Authenticity::Verified));

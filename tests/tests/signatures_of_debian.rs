@@ -13,8 +13,11 @@ use suitecast_testing::archive_maker::ArchiveKey;
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const LISTS: &str = "/var/lib/apt/lists";
 
+/// A file's name and what it holds.
+type NamedBytes = (String, Vec<u8>);
+
 /// Debian's keyring and its `InRelease` files by their names; none where the machine has them not.
-fn debian() -> Option<(Vec<u8>, Vec<(String, Vec<u8>)>)> {
+fn debian() -> Option<(Vec<u8>, Vec<NamedBytes>)> {
     let keyring = std::fs::read(KEYRING).ok();
     let lists = Path::new(LISTS).read_dir().into_iter().flatten().flatten();
     let named = lists.map(|entry| entry.path()).filter(|path| path.to_string_lossy().ends_with("_InRelease"));

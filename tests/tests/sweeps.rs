@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use suitecast_archive::{Scope, SuiteName, SuitePatterns};
 use suitecast_engine::publish::PublishRequest;
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
-use suitecast_tests::world::{MASTER, REGION, World, default_settings};
+use suitecast_tests::world::{MASTER, REGION, World};
 
 const SUITE: &str = "dists/bookworm";
 const AUDIT: &str = "not checked in full for a day";
@@ -134,7 +134,7 @@ async fn once_a_day_the_suite_whose_check_is_longest_ago_is_checked_and_no_other
     let report = world.sweep().await;
     assert_eq!(suites(&world, &report), ["dists/trixie"]);
     // One that is looked at for another reason, or is no longer mirrored, is not checked in full.
-    let mut waits = world.fork();
+    let waits = world.fork();
     waits.upload("dists/trixie/Release.gpg", "another");
     let woken = waits.sweep().await.woken;
     assert_eq!(woken.into_values().collect::<Vec<_>>(), ["the master's release changed"]);

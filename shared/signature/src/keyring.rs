@@ -1,6 +1,6 @@
 //! The keys that an operator trusts.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use sha2::{Digest as _, Sha256};
 
@@ -74,8 +74,8 @@ impl Keyring {
         let mut contents: Vec<_> =
             certificates.iter().map(|certificate| Sha256::digest(&certificate.canonical)).collect();
         contents.sort_unstable();
-        let whole = contents.iter().fold(Sha256::new(), |hasher, content| hasher.chain_update(content)).finalize();
-        let identity = whole.iter().map(|byte| format!("{byte:02x}")).collect();
+        let whole = contents.iter().fold(Sha256::new(), Sha256::chain_update).finalize();
+        let identity = hexadecimal(&whole);
         let mut keys: Vec<Key> = certificates.into_iter().map(Key::check).collect();
         let revoked: Vec<bool> = keys.iter().map(|key| key.is_revoked_by_one_of(&keys)).collect();
         keys.iter_mut().zip(revoked).filter(|(_, revoked)| *revoked).for_each(|(key, _)| key.revoke());
@@ -104,6 +104,14 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_tuple("Keyring").field(&self.keys()).finish()
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// What the armoured blocks hold.

@@ -73,7 +73,7 @@ impl Keyring {
         let mut rejected = Vec::new();
         for signature in signatures(document, armoured)? {
             match self.judge(signed, &signature, now) {
-                Ok(signer) => good.push(signer),
+                Ok(counted) => good.push(counted),
                 Err(reason) => rejected.push(RejectedSignature { issuer: issuer(&signature), reason }),
             }
         }
@@ -109,8 +109,8 @@ impl Keyring {
         }
         let weak = || Rejection::Digest { algorithm: config.hash_alg.to_string() };
         let digest = digest(config, text).ok_or_else(weak)?;
-        let signer = candidates.into_iter().find(|candidate| candidate.made(signature, config, &digest));
-        let signer = signer.ok_or(Rejection::Bad)?;
+        let maker = candidates.into_iter().find(|candidate| candidate.made(signature, config, &digest));
+        let maker = maker.ok_or(Rejection::Bad)?;
         if !strong_for_documents(config.hash_alg) {
             return Err(weak());
         }
@@ -122,8 +122,8 @@ impl Keyring {
         if let Some(end) = end.filter(|end| *end <= now) {
             return Err(Rejection::Expired { at: instant(end) });
         }
-        let primary = signer.key.fingerprint;
-        signer.may_sign(now, made).map_err(|reason| Rejection::Key { primary, reason })?;
+        let primary = maker.key.fingerprint;
+        maker.may_sign(now, made).map_err(|reason| Rejection::Key { primary, reason })?;
         Ok((primary, made))
     }
 

@@ -145,7 +145,7 @@ fn rule_6_signatures_come_in_armour_with_nothing_around_it() {
     let sum = text.lines().find(|line| line.starts_with('=')).unwrap();
     let wrong = text.replace(sum, if sum == "=AAAA" { "=AAAB" } else { "=AAAA" });
     assert!(matches!(source(verify(wrong.as_bytes())), ArmourError::Checksum { .. }));
-    assert!(matches!(source(verify(text.replace("=", "%").as_bytes())), ArmourError::Base64 { .. }));
+    assert!(matches!(source(verify(text.replace('=', "%").as_bytes())), ArmourError::Base64 { .. }));
     let other_end = text.replace("END PGP SIGNATURE", "END PGP MESSAGE");
     assert!(matches!(source(verify(other_end.as_bytes())), ArmourError::End { .. }));
     assert!(matches!(
@@ -352,8 +352,8 @@ fn rule_17_a_revoked_key_does_not_count_whatever_the_reason() {
     assert_eq!(only_problem(&error), KeyProblem::Revoked);
     // A subkey is revoked, or its primary key is.
     let by_subkey = signature(&two, Says::at(NOW));
-    let revoked = one.over_subkey(&two, SignatureType::SubkeyRevocation, Says::at(BORN)).unwrap();
-    let parts = [subkey::bound(&one, &two), revoked].concat();
+    let taken_back = one.over_subkey(&two, SignatureType::SubkeyRevocation, Says::at(BORN)).unwrap();
+    let parts = [subkey::bound(&one, &two), taken_back].concat();
     let error = verify(&keyring(&[Ok(parts)]), TEXT, &by_subkey).unwrap_err();
     assert!(matches!(only_problem(&error), KeyProblem::SubkeyRevoked { .. }));
     let revocation = one.over_key(SignatureType::KeyRevocation, Says::at(NOW)).unwrap();

@@ -216,7 +216,7 @@ impl Signer {
         let public = PublicKey::from_inner(inner.clone())?;
         let parameters = SecretParams::Plain(PlainSecretParams::EdDSALegacy(eddsa_legacy::SecretKey::Ed25519(secret)));
         let secret = AnyDigest { key: SecretKey::new(public.clone(), parameters)?, raw };
-        Ok(Self { inner, secret, public, made })
+        Ok(Self { inner, public, secret, made })
     }
 
     /// The fingerprint, as gpg prints it.

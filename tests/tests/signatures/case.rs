@@ -103,8 +103,8 @@ impl Cases {
     pub(crate) fn new() -> Self {
         let signed = u32::try_from(now().as_second()).unwrap() - HOUR;
         let born = signed - 400 * DAY;
-        let signer = |seed| Signer::new(seed, born).unwrap();
-        Self { all: vec![], signed, born, one: signer(1), two: signer(2), three: signer(3) }
+        let of = |seed| Signer::new(seed, born).unwrap();
+        Self { all: vec![], signed, born, one: of(1), two: of(2), three: of(3) }
     }
 
     pub(crate) fn all(self) -> Vec<Case> {
@@ -112,10 +112,12 @@ impl Cases {
     }
 
     /// A key as gpg makes it.
+    #[allow(clippy::unused_self, reason = "read beside the others that need it")]
     pub(crate) fn key(&self, signer: &Signer) -> Vec<u8> {
         signer.certificate().unwrap()
     }
 
+    #[allow(clippy::unused_self, reason = "read beside the others that need it")]
     pub(crate) fn release(&self) -> &'static str {
         RELEASE
     }

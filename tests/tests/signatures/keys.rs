@@ -84,9 +84,9 @@ fn revocations(cases: &mut Cases, one: &Signer, two: &Signer) {
     let allowed = one.over_key(SignatureType::Key, says).unwrap();
     let stranger = two.over_key_of(one, SignatureType::KeyRevocation, Says::at(born + DAY)).unwrap();
     let rest = one.certificate().unwrap()[one.key_packet().unwrap().len()..].to_vec();
-    let revoked = [one.key_packet().unwrap(), stranger, allowed, rest].concat();
-    with("key-revoked-by-its-revoker", [revoked.clone(), two.certificate().unwrap()].concat(), false);
-    with("key-revoked-by-its-revoker-who-is-absent", revoked, true);
+    let taken_back = [one.key_packet().unwrap(), stranger, allowed, rest].concat();
+    with("key-revoked-by-its-revoker", [taken_back.clone(), two.certificate().unwrap()].concat(), false);
+    with("key-revoked-by-its-revoker-who-is-absent", taken_back, true);
     let key = [because(born + DAY, RevocationCode::NoReason), two.certificate().unwrap()].concat();
     cases.both("revoked-beside-good", &key, true, None, |form| [form.by(one), form.by(two)].concat());
 }

@@ -127,4 +127,3 @@ fn parts(cases: &mut Cases, key: &[u8], both: &[u8], [one, two]: [&Signer; 2]) {
     let file = suitecast_testing::signer::clear_signed(cases.release(), &as_apt_splits).unwrap();
     cases.add("binary-type-in-clear", key, super::case::Files::InRelease(file), false, OTHER_TYPE);
 }
-

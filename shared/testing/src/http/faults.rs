@@ -280,6 +280,8 @@ async fn cut(answer: Response<Body>) -> Result<Response<Body>, Failed> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     const PLAN: FaultPlan = FaultPlan { seed: 7, percent: 20, hang_percent: 5, stubborn_percent: 1 };
