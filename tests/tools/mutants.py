@@ -31,6 +31,7 @@ def run(program, package, file):
     command += ["--output", str(RESULTS / package), "--no-shuffle", "--colors=never"]
     if file:
         command += ["--file", file]
+    (RESULTS / package).mkdir(parents=True, exist_ok=True)
     # The tree is copied for each run; what it depends on need not be built again for that.
     environment = os.environ | {"CARGO_TERM_COLOR": "never", "CARGO_TARGET_DIR": str((RESULTS / "build").resolve())}
     # 2 and 3 say that mutants were missed, or hung.

@@ -114,6 +114,7 @@ mod tests {
         let mut missing = MissingObjects::default();
         let names = [absent("dists/s/b"), absent("dists/s/by-hash/1")].concat();
         missing.add("dists/s", names.clone(), MissingReason::Absent);
+        assert!(!missing.is_empty());
         missing.add("dists/s", absent("dists/s/a"), MissingReason::Absent);
         assert_eq!(missing.awaited(), Some(&Awaited { keys: names }));
         assert_eq!(

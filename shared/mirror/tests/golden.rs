@@ -167,6 +167,7 @@ fn after_a_crash_every_canonical_name_is_suspect() {
 fn planning_again_after_a_whole_run_leaves_nothing_to_do() {
     for files in [Files::All, Files::OnlyInRelease, Files::OnlyDetached] {
         let second = set(files, &SECOND);
+        assert!(!plan_swap(&second, &present(&second), None, Vec::new()).is_empty());
         let again = plan_swap(&second, &present(&second), Some(before(&second)), Vec::new());
         assert!(again.is_empty(), "{again:#?}");
     }
