@@ -19,6 +19,8 @@ mod d_archives;
 mod d_lost_and_denied;
 #[path = "../tests/signatures.rs"]
 mod d_signatures;
+#[path = "../tests/surveys.rs"]
+mod d_surveys;
 #[path = "../tests/sweeps.rs"]
 mod d_sweeps;
 #[path = "../tests/older_versions.rs"]
