@@ -89,12 +89,43 @@ async fn a_relaxed_scope_asks_for_one_form_of_what_apt_needs() {
     strict.settle().await;
     assert_eq!(strict.publish_suite(SUITE).await.outcome, Outcome::Waiting);
     let mut world = World::new(Settings { scope: relaxed, ..default_settings() });
+    let is_form = |key: &&&String| key.contains("main/binary-amd64/Packages");
+    world.upload_keys(&generation, kept.iter().copied().filter(|key| !is_form(&key)));
+    world.settle().await;
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "one of them, whichever: {report:#?}");
     world.upload_keys(&generation, kept);
     world.settle().await;
     let key = generation.suite_key("InRelease");
     assert_eq!(world.s3.peek(REGION, &key), Some(generation.files[&key].clone()), "{:#?}", world.reports.last());
     let index = generation.suite_key("main/binary-amd64/Packages.xz");
     assert_eq!(world.s3.peek(REGION, &index), Some(generation.files[&index].clone()));
+}
+
+#[tokio::test]
+async fn a_form_of_an_index_that_was_not_needed_is_looked_for_when_it_is_the_only_one() {
+    let maker = maker().components(&["main"]).architectures(&["amd64"]).plain_indices(PlainIndices::Shipped);
+    let generation = maker.generation(1).unwrap();
+    let plain = generation.suite_key("main/binary-amd64/Packages");
+    let mut world = World::default();
+    let is_plain = |key: &&String| generation.files[*key] == generation.files[&plain];
+    world.upload_keys(&generation, generation.files.keys().filter(|key| !is_plain(key)));
+    world.settle().await;
+    assert!(world.s3.peek(REGION, &format!("{SUITE}/InRelease")).is_some());
+    let only_plain = with_release(&maker, &generation, |text| {
+        let is_other = |line: &&str| !line.contains("binary-amd64/Packages.");
+        text.lines().filter(is_other).flat_map(|line| [line, "\n"]).collect()
+    });
+    world.upload_keys(
+        &only_plain,
+        ["InRelease", "Release", "Release.gpg"].map(|name| only_plain.suite_key(name)).iter(),
+    );
+    world.settle().await;
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
+    world.upload(&plain, generation.files[&plain].clone());
+    world.settle().await;
+    assert!(world.serves(&only_plain).await);
 }
 
 #[tokio::test]

@@ -373,9 +373,12 @@ async fn a_denied_store_is_never_read_as_an_empty_one() {
     let case = Case::new().await;
     case.start.upload_changes(&case.second);
     case.start.uploads();
-    for (bucket, operation) in
-        [(MASTER, S3Operation::GetObject), (MASTER, S3Operation::HeadObject), (REGION, S3Operation::HeadObject)]
-    {
+    for (bucket, operation) in [
+        (MASTER, S3Operation::GetObject),
+        (MASTER, S3Operation::HeadObject),
+        (REGION, S3Operation::HeadObject),
+        (REGION, S3Operation::CopyObject),
+    ] {
         let mut world = case.start.fork();
         world.s3.trouble(TroubleRule::once(Trouble::Denied).on(operation).at(bucket, "").times(u64::MAX, 0));
         let error = world.publish(request()).await.unwrap_err();

@@ -130,6 +130,7 @@ async fn of_releases_that_wait_the_newest_complete_one_is_swapped() {
         assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Waiting);
     }
     assert!(world.serves(&generations[0]).await);
+    world.clock.advance(jiff::SignedDuration::from_secs(60));
     // The third becomes whole while the fourth still waits, and the second with it: the third is the newer.
     for generation in &generations[1..3] {
         let held = greeting(generation);
@@ -138,8 +139,13 @@ async fn of_releases_that_wait_the_newest_complete_one_is_swapped() {
     // By the upload's own event, without a sweep.
     world.settle().await;
     assert!(world.serves(&generations[2]).await, "{:#?}", world.reports.last());
+    let told = world.reports.iter().find(|report| report.outcome == Outcome::Swapped && report.missing_count == 1);
+    let told =
+        told.unwrap_or_else(|| panic!("one answer tells of the swap and of what is missing: {:#?}", world.reports));
+    assert!(told.live_date < told.master_date && told.lag_seconds.is_some(), "{told:#?}");
     let report = world.publish_suite(SUITE).await;
     assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "the fourth still waits");
+    assert_eq!(report.waiting_seconds, 60, "since before the third went live");
     assert_eq!(report.missing[0].key, greeting(&generations[3]));
     let held = greeting(&generations[3]);
     world.upload(&held, generations[3].files[&held].clone());
@@ -151,6 +157,49 @@ async fn of_releases_that_wait_the_newest_complete_one_is_swapped() {
     assert_eq!(sights.broken, Vec::<String>::new());
     let served = sights.lives.iter().map(|live| live.date.unwrap()).collect::<Vec<_>>();
     assert_eq!(served.len(), 3, "first, third, fourth: {served:?}");
+}
+
+/// Uploads what a generation changed but its greeting, looks, and then lets the greeting come without anybody's notice.
+async fn waited_and_came(world: &mut World, generation: &Generation, request: PublishRequest) {
+    let held = greeting(generation);
+    world.upload_keys(generation, generation.files.keys().filter(|key| **key != held));
+    assert_eq!(world.publish(request).await.unwrap().outcome, Outcome::Waiting);
+    world.upload(&held, generation.files[&held].clone());
+    drop(world.uploads());
+}
+
+#[tokio::test]
+async fn a_release_that_waited_goes_live_only_between_what_is_served_and_what_the_master_holds_and_by_no_force() {
+    let generations = maker().history(4).unwrap();
+    let [first, second, third, fourth] = &generations[..] else { panic!("four were asked for") };
+    let forced = || PublishRequest { force: true, ..request(SUITE) };
+    // The generation that comes last is never whole.
+    let newest = |world: &World, generation: &Generation| {
+        let held = greeting(generation);
+        world.upload_keys(generation, generation.files.keys().filter(|key| **key != held));
+        world.s3.uproot(MASTER, &held).unwrap();
+        drop(world.uploads());
+    };
+
+    let mut between = serving(default_settings(), first).await;
+    waited_and_came(&mut between, second, request(SUITE)).await;
+    newest(&between, third);
+    assert_eq!(between.publish(forced()).await.unwrap().outcome, Outcome::Waiting, "the force was for the third");
+    assert!(between.serves(first).await);
+
+    let mut withdrawn = serving(default_settings(), first).await;
+    waited_and_came(&mut withdrawn, third, request(SUITE)).await;
+    newest(&withdrawn, second);
+    assert_eq!(withdrawn.publish_suite(SUITE).await.outcome, Outcome::Waiting);
+    assert!(withdrawn.serves(first).await, "the master took the third back");
+
+    let mut older = World::default();
+    older.upload_keys(third, third.files.keys());
+    older.settle().await;
+    waited_and_came(&mut older, second, forced()).await;
+    newest(&older, fourth);
+    assert_eq!(older.publish_suite(SUITE).await.outcome, Outcome::Waiting);
+    assert!(older.serves(third).await, "the force that the second was asked for with is over");
 }
 
 #[tokio::test]
@@ -225,6 +274,35 @@ async fn bytes_that_no_release_ever_named_give_way() {
     world.upload_changes(&generations[1]);
     world.settle().await;
     assert!(world.serves(&generations[1]).await, "{:#?}", world.reports.last());
+    assert_eq!(watcher.sights().broken, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn bytes_that_come_between_the_look_and_the_copy_give_way_too() {
+    let generations = maker().history(2).unwrap();
+    let start = serving(default_settings(), &generations[0]).await;
+    let key = greeting(&generations[1]);
+    start.upload_changes(&generations[1]);
+    drop(start.uploads());
+    let mut rehearsal = start.fork();
+    let watcher = Watcher::over(&rehearsal, SUITE);
+    rehearsal.publish_suite(SUITE).await;
+    let copy = watcher.sights().effects.iter().find(|effect| effect.key == key).unwrap().number;
+    let mut world = start.fork();
+    let watcher = Watcher::over(&world, SUITE);
+    let mut gate = world.faults.hold(copy);
+    let s3 = world.s3.clone();
+    let meanwhile = async {
+        gate.reached().await;
+        let reached = s3.peek(REGION, &key).is_none();
+        s3.plant(REGION, &key, "a botched upload, replicated by its event").unwrap();
+        gate.open();
+        reached
+    };
+    let (report, reached) = tokio::join!(world.publish_suite(SUITE), meanwhile);
+    assert!(reached, "it was not there when it was looked at");
+    assert_eq!(report.outcome, Outcome::Swapped, "{report:#?}");
+    assert!(world.serves(&generations[1]).await);
     assert_eq!(watcher.sights().broken, Vec::<String>::new());
 }
 
@@ -305,6 +383,26 @@ async fn a_full_check_repairs_what_was_damaged_from_outside() {
     world.settle().await;
     assert!(world.view(SUITE).await.is_settled(), "{}", world.view(SUITE).await);
     assert!(world.sweep().await.woken.is_empty(), "once is enough");
+}
+
+#[tokio::test]
+async fn a_file_that_a_full_check_found_lost_is_waited_for_by_the_next_release_too() {
+    let generations = maker().history(2).unwrap();
+    let mut world = serving(default_settings(), &generations[0]).await;
+    let is_in_both = |key: &&str| is_plain_package(key) && generations[1].files.contains_key(*key);
+    let lost = generations[0].pool_keys().find(is_in_both).unwrap().to_owned();
+    for bucket in [MASTER, REGION] {
+        world.s3.uproot(bucket, &lost).unwrap();
+    }
+    assert_eq!(full(&mut world).await.outcome, Outcome::Waiting);
+    // What the live release names is no longer known to be here, so it vouches for nothing of the next.
+    world.upload_keys(&generations[1], generations[1].changed.iter().filter(|key| **key != lost));
+    world.settle().await;
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
+    world.upload(&lost, generations[1].files[&lost].clone());
+    world.settle().await;
+    assert!(world.serves(&generations[1]).await);
 }
 
 #[tokio::test]
