@@ -153,3 +153,23 @@ async fn a_run_that_swapped_says_so_though_it_looked_once_more_for_somebody_who_
     assert!(report.lag_seconds.is_some() && report.live_date.is_some());
     assert!(world.serves(&generation).await);
 }
+
+#[tokio::test]
+async fn a_dry_run_tells_how_much_there_is_to_bring() {
+    let generation = maker().generation(1).unwrap();
+    let world = without_events(&generation);
+    let would_copy = async |world: &World| {
+        let mut world = world.fork();
+        let suite = SuiteName::parse(SUITE).unwrap();
+        let report = world.publish(PublishRequest { dry_run: true, ..PublishRequest::new(suite) }).await.unwrap();
+        assert_eq!(report.outcome, Outcome::Swapped, "it would be");
+        usize::try_from(report.would_copy.unwrap()).unwrap()
+    };
+    let everything = would_copy(&world).await;
+    for key in generation.pool_keys() {
+        world.s3.plant(REGION, key, generation.files[key].clone()).unwrap();
+    }
+    let indices = would_copy(&world).await;
+    assert!(indices > 1);
+    assert_eq!(everything, indices + generation.pool_keys().count());
+}
