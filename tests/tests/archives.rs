@@ -50,7 +50,11 @@ async fn a_scope_of_components_and_architectures_is_whole_within_itself_and_can_
         architectures: Some(names(&["amd64"])),
         strictness: Strictness::Strict,
     };
-    let clients = ClientScope { components: Some(names(&["main"])), architectures: Some(names(&["amd64"])) };
+    let clients = ClientScope {
+        components: Some(names(&["main"])),
+        architectures: Some(names(&["amd64"])),
+        ..ClientScope::default()
+    };
     let mut world = World::new(Settings { scope: narrow, ..default_settings() });
     for generation in &generations {
         world.upload_changes(generation);

@@ -9,6 +9,9 @@
 //! ```
 
 pub mod crash;
+pub mod histories;
+pub mod outrun;
+pub mod wake_ups;
 
 use std::collections::BTreeMap;
 use std::fmt;

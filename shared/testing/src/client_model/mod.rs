@@ -188,20 +188,33 @@ impl ClientModel {
         let archive = archive_of(suite);
 
         for group in release.groups(&self.scope) {
+            let (mut intact, mut broken) = (Vec::new(), Vec::new());
             for (path, expected) in &group.required {
                 view.indices += 1;
                 if self.without_by_hash {
-                    view.broken.extend(self.check(bucket, &in_suite(path), expected, &release_key).await);
+                    match self.check(bucket, &in_suite(path), expected, &release_key).await {
+                        Some(wrong) => broken.push(wrong),
+                        None => intact.push(*path),
+                    }
                     continue;
                 }
+                let known_broken = broken.len();
                 for by_hash in names_by_hash(path, expected) {
-                    let wrong = self.check(bucket, &in_suite(&by_hash), expected, &release_key).await;
-                    view.broken.extend(wrong);
+                    broken.extend(self.check(bucket, &in_suite(&by_hash), expected, &release_key).await);
+                }
+                if broken.len() == known_broken {
+                    intact.push(*path);
+                } else if self.scope.relaxed {
+                    // A form that is not mirrored has no plain name either.
+                    continue;
                 }
                 let wrong = self.check(bucket, &in_suite(path), expected, &release_key).await;
                 view.stale_names.extend(wrong);
             }
-            if let Some((path, expected)) = group.to_read {
+            if !self.scope.relaxed || intact.is_empty() {
+                view.broken.extend(broken);
+            }
+            if let Some((path, expected)) = group.to_read(|path| !self.scope.relaxed || intact.contains(&path)) {
                 self.walk_index(bucket, &in_suite(path), &in_suite, (path, expected), &archive, &mut view).await;
             }
         }

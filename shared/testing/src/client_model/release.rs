@@ -18,11 +18,11 @@ pub(super) struct Release {
     entries: BTreeMap<String, Expected>,
 }
 
-/// The forms of one index that must exist, and the one to read if it names files.
+/// The forms of one index that must exist: each, or one of them where the scope is relaxed.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
+    stem: &'a str,
     pub(super) required: Vec<(&'a str, &'a Expected)>,
-    pub(super) to_read: Option<(&'a str, &'a Expected)>,
 }
 
 impl Release {
@@ -89,19 +89,26 @@ impl Release {
                 let ruled_out = self.no_packages_for_all && stem.contains("binary-all/");
                 !empty && !ruled_out
             })
-            .map(|(stem, forms)| group(stem, &forms))
+            .map(|(stem, forms)| group(stem, &forms, scope.relaxed))
             .collect()
     }
 }
 
-fn group<'a>(stem: &str, forms: &[(&'a str, &'a Expected)]) -> Group<'a> {
-    let alone = forms.len() == 1;
-    let required: Vec<_> = forms.iter().copied().filter(|(path, _)| alone || *path != stem).collect();
-    let to_read = READABLE
-        .iter()
-        .find_map(|suffix| required.iter().copied().find(|(path, _)| path.strip_prefix(stem) == Some(suffix)))
-        .filter(|_| super::names_files(stem));
-    Group { required, to_read }
+fn group<'a>(stem: &'a str, forms: &[(&'a str, &'a Expected)], any_form: bool) -> Group<'a> {
+    let plain_counts = forms.len() == 1 || any_form;
+    let required: Vec<_> = forms.iter().copied().filter(|(path, _)| plain_counts || *path != stem).collect();
+    Group { stem, required }
+}
+
+impl<'a> Group<'a> {
+    /// The form to read if the index names files, out of those that are `there`.
+    pub(super) fn to_read(&self, there: impl Fn(&str) -> bool) -> Option<(&'a str, &'a Expected)> {
+        let of_suffix = |suffix: &&str| {
+            let mut forms = self.required.iter().copied();
+            forms.find(|(path, _)| path.strip_prefix(self.stem) == Some(suffix) && there(path))
+        };
+        READABLE.iter().find_map(of_suffix).filter(|_| super::names_files(self.stem))
+    }
 }
 
 fn stem(path: &str) -> &str {

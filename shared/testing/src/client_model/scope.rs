@@ -7,12 +7,18 @@ pub struct Scope {
     pub components: Option<Vec<String>>,
     /// Architectures by name, `source` among them if it is wanted; `all` always is.
     pub architectures: Option<Vec<String>>,
+    /// Whether one form of each index is enough, and what apt can do without may be absent: what a relaxed mirror has.
+    pub relaxed: bool,
 }
 
 impl Scope {
     /// Whether an index at this path, relative to its suite, is expected.
     pub(super) fn admits(&self, path: &str) -> bool {
-        self.admits_component(path) && self.admits_architecture(path)
+        let may_be_absent = self.relaxed
+            && path
+                .split('/')
+                .any(|part| matches!(part, "i18n" | "dep11" | "cnf" | "Release") || part.starts_with("Contents-"));
+        !may_be_absent && self.admits_component(path) && self.admits_architecture(path)
     }
 
     fn admits_component(&self, path: &str) -> bool {

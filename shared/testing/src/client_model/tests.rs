@@ -71,7 +71,11 @@ async fn what_is_out_of_scope_may_be_absent() {
         !outside
     });
     assert!(!view_of(&made).await.is_whole());
-    let scope = Scope { components: Some(vec!["main".to_owned()]), architectures: Some(vec!["amd64".to_owned()]) };
+    let scope = Scope {
+        components: Some(vec!["main".to_owned()]),
+        architectures: Some(vec!["amd64".to_owned()]),
+        ..Scope::default()
+    };
     let view = ClientModel::new(scope).walk(&made.files, &made.suite).await.unwrap();
     assert!(view.is_settled(), "{view}");
     assert!(view.files > 4);

@@ -148,7 +148,7 @@ async fn scope_widened(name: &'static str) -> Scenario {
     world.settle().await;
     world.settings.scope = Scope::everything();
     let scenario = Scenario::new(name, world, &[&first], &[&first]);
-    Scenario { trigger: Trigger::Sweep, scope: ClientScope { components: None, architectures }, ..scenario }
+    Scenario { trigger: Trigger::Sweep, scope: ClientScope { architectures, ..ClientScope::default() }, ..scenario }
 }
 
 async fn candidates(name: &'static str) -> Scenario {
