@@ -156,7 +156,8 @@ impl World {
         Self::around(self.s3.fork(move || for_s3.now()), clock, self.settings.clone())
     }
 
-    fn around(s3: StrictS3, clock: ManualClock, settings: Settings) -> Self {
+    /// A world around buckets that exist, with an empty queue.
+    pub(crate) fn around(s3: StrictS3, clock: ManualClock, settings: Settings) -> Self {
         let queue = MemoryQueue::default();
         let faults = Faults::none();
         let ports = Ports {

@@ -25,6 +25,7 @@ def python(module, *arguments, lines=1):
 PROGRAMS = (
     rust("attack-crash"),
     rust("attack-histories", lines=3),
+    rust("attack-interleavings"),
     python("apt_agreement", "--long"),
     python("attacks.apt_load", "--long"),
     python("fuzz.run", "--seconds-each=600"),

@@ -12,6 +12,7 @@ pub mod crash;
 pub mod histories;
 pub mod outrun;
 pub mod wake_ups;
+pub mod interleavings;
 
 use std::collections::BTreeMap;
 use std::fmt;
