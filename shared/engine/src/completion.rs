@@ -288,6 +288,10 @@ async fn carry_out(
         state.prepare_history(digest, began);
     }
     state.intent = Some(intent.clone());
+    if options.force {
+        // Whoever finds the swap unfinished finishes it: without the force it would leave plain names of two releases.
+        state.forced = Some(identity);
+    }
     if !lease::record(run, held).await? {
         return Ok(Tried::LookAgain);
     }

@@ -228,7 +228,8 @@ pub struct SuiteState {
     /// Releases that waited, newest first.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
-    /// A release that was asked for by force and waits: the upload that wakes the suite says nothing of the force.
+    /// A release that was asked for by force, and that waits or whose swap was begun: whatever wakes the suite next says
+    /// nothing of the force.
     #[serde(default)]
     pub forced: Option<Identity>,
     /// The release the suite is held at after a forced step back.
