@@ -23,7 +23,7 @@
 //!   a look and the next one. At [`Grain::Operations`] they are operations like any other;
 //! - time passes at most once, by one length a scenario; the master moves on once, in one step or file by file; at most one
 //!   publisher dies;
-//! - the events of what the uploader does meanwhile arrive after everything else, but for the scenarios that await a file;
+//! - the events of what the uploader does meanwhile arrive after everything else, but in the scenarios where a process follows from them;
 //! - the wake-ups that a run or a batch sends are delivered after everything else;
 //! - answers are never lost and the store never fails (crashes at every effect are another attack's).
 
@@ -96,19 +96,21 @@ pub struct Interleavings {
 
 /// The small scenarios at the grain of effects, in less than a minute.
 pub fn short() -> Interleavings {
-    explore(SMALL, Grain::Effects, |_| ())
+    explore(SMALL.iter().map(|scenario| (*scenario, Grain::Effects)), |_| ())
 }
 
-/// The scenarios whose names contain `only`, at the grain given. Each one's figures are told as soon as it is done.
-pub fn long(only: &str, grain: Grain, tell: impl FnMut(&Explored)) -> Interleavings {
-    let chosen: Vec<_> = SMALL.iter().chain(LARGE).filter(|(name, _)| name.contains(only)).copied().collect();
-    explore(&chosen, grain, tell)
+/// Every scenario at the grain of effects, and some at that of operations, as far as their names contain `only`. Each
+/// one's figures are told as soon as it is done.
+pub fn long(only: &str, tell: impl FnMut(&Explored)) -> Interleavings {
+    let effects = SMALL.iter().chain(LARGE).map(|scenario| (*scenario, Grain::Effects));
+    let operations = FINE.iter().map(|scenario| (*scenario, Grain::Operations));
+    explore(effects.chain(operations).filter(|((name, _), _)| name.contains(only)), tell)
 }
 
-fn explore(scenarios: &[Named], grain: Grain, mut tell: impl FnMut(&Explored)) -> Interleavings {
+fn explore(scenarios: impl IntoIterator<Item = (Named, Grain)>, mut tell: impl FnMut(&Explored)) -> Interleavings {
     let mut tally = Tally::new(ATTACK);
     let mut explored = Vec::new();
-    for (name, make) in scenarios.iter().copied() {
+    for ((name, make), grain) in scenarios {
         let began = Instant::now();
         let findings = Explorer::new(&make(name), grain, None).explore();
         tally.cases += findings.states;
@@ -123,12 +125,15 @@ fn explore(scenarios: &[Named], grain: Grain, mut tell: impl FnMut(&Explored)) -
 
 /// What the attack says of publishers that do not keep a rule: the first violation it meets, if any.
 pub fn sabotaged(sabotage: Sabotage) -> Option<String> {
-    let by_hash = match sabotage {
-        Sabotage::CommitUnconditional => ByHash::Sha256,
+    let scenario = match sabotage {
+        Sabotage::StateUnconditional => update("sabotage").with_a_woken_invoke(),
+        Sabotage::CommitUnconditional => update("sabotage").with_a_move().with_a_pause(),
         // Clients that use by-hash do not read plain names.
-        Sabotage::PlainNamesUnconditional => ByHash::None,
+        Sabotage::PlainNamesUnconditional => {
+            Scenario::update("sabotage", ByHash::None, Signing::Both).with_a_move().with_a_pause()
+        }
     };
-    let scenario = Scenario::update("sabotage", by_hash, Signing::Both).without_batch().with_a_move().with_a_pause();
+    let scenario = scenario.without_batch();
     Explorer::new(&scenario, Grain::Effects, Some(sabotage)).explore().violations.into_iter().next()
 }
 
@@ -139,28 +144,30 @@ const SMALL: &[Named] = &[
     ("publishers", |name| update(name).without_batch()),
     ("batch", update),
     ("move", |name| update(name).without_batch().with_a_move()),
+    ("woken by the move", |name| update(name).without_batch().with_a_woken_invoke()),
     ("pause", |name| update(name).without_batch().with_a_pause()),
     ("short pause", |name| update(name).without_batch().with_a_short_pause()),
     ("no by-hash", |name| Scenario::update(name, ByHash::None, Signing::Both).without_batch().with_a_pause()),
-    ("detached signature alone", |name| {
-        Scenario::update(name, ByHash::Sha256, Signing::OnlyDetached).without_batch().with_a_pause()
-    }),
     ("awaited release files", |name| Scenario::awaited(name, |key| key.contains("Release"))),
     ("forced back", |name| Scenario::forced_back(name).without_batch()),
 ];
 
 /// Each is explored within minutes.
 const LARGE: &[Named] = &[
+    ("detached signature alone", |name| {
+        Scenario::update(name, ByHash::Sha256, Signing::OnlyDetached).without_batch().with_a_pause()
+    }),
     ("death", |name| update(name).without_batch().with_a_pause().with_a_death()),
     ("move and pause", |name| update(name).without_batch().with_a_move().with_a_pause()),
     ("batch and move", |name| update(name).with_a_move()),
     ("batch and pause", |name| update(name).with_a_pause()),
-    ("batch, move and pause", |name| update(name).with_a_move().with_a_pause()),
     ("awaited pool file", |name| Scenario::awaited(name, |key| key.starts_with("pool/"))),
     ("awaited index", |name| Scenario::awaited(name, |key| key.contains("/binary-amd64/"))),
     ("forced back, pause", |name| Scenario::forced_back(name).without_batch().with_a_pause()),
-    ("file by file", |name| update(name).without_batch().file_by_file()),
 ];
+
+/// Each is explored at the grain of operations within minutes.
+const FINE: &[Named] = &[("publishers", |name| update(name).without_batch())];
 
 /// The usual update.
 fn update(name: &'static str) -> Scenario {

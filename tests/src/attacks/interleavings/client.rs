@@ -7,6 +7,7 @@ use std::rc::Rc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::executor::block_on;
+use jiff::Timestamp;
 use suitecast_store::{ListRequest, Listed, Store};
 use suitecast_testing::StrictS3;
 use suitecast_testing::archive_maker::Generation;
@@ -36,7 +37,7 @@ impl Contents {
             Fingerprint::of(|hasher| {
                 for Listed { key, etag, last_modified, .. } in &page.objects {
                     match (public_alone, key.starts_with(PRIVATE)) {
-                        (false, _) => (key, etag, last_modified.map(|time| time.as_second())).hash(hasher),
+                        (false, _) => (key, etag, last_modified.map(Timestamp::as_second)).hash(hasher),
                         (true, false) => (key, etag).hash(hasher),
                         (true, true) => {}
                     }

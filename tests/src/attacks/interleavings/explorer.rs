@@ -23,8 +23,8 @@ use crate::world::{MASTER, REGION, World};
 
 /// The processes, by their places.
 const QUEUED: usize = 0;
-const INVOKED: usize = 1;
-const BATCH: usize = 2;
+pub(super) const INVOKED: usize = 1;
+pub(super) const BATCH: usize = 2;
 const NAMES: [&str; 3] = ["queue run", "invoke", "batch"];
 
 /// Violations that are told with their schedules; the rest are counted.
@@ -219,7 +219,7 @@ impl<'a> Explorer<'a> {
         let time_may_pass = moment.pauses < self.scenario.pauses;
         for process in (0..3).filter(|process| !self.is_done(moment, *process)) {
             let has_begun = moment.nodes[process] != 0;
-            if process == BATCH && !has_begun && self.scenario.batch_follows_moves && self.moves_left(moment) {
+            if self.scenario.follower == Some(process) && !has_begun && self.moves_left(moment) {
                 continue;
             }
             for parked in 0..self.processes[process].nodes[moment.nodes[process]].parked.len() {
@@ -351,7 +351,7 @@ impl<'a> Explorer<'a> {
                     let text = text.clone();
                     self.violated(&format!("the {} failed for good: {text}", NAMES[process]));
                 }
-                Some(Outcome::Failed { .. }) | None if process == QUEUED => {
+                Some(Outcome::Failed { .. }) | None if process == QUEUED || self.scenario.follower == Some(process) => {
                     redelivered.push(Wake::new(self.scenario.queued.suite.clone()));
                 }
                 Some(Outcome::Failed { .. }) => has_failed = true,
@@ -381,8 +381,8 @@ impl<'a> Explorer<'a> {
         let mut world = World::around(s3, clock, self.scenario.start.settings.clone());
         let watcher = Watcher::with(&world, &self.scenario.history[0].suite, &self.memory);
         world.clock.advance(PAST_THE_LEASE);
-        if self.scenario.batch_follows_moves {
-            // The batch had them: delivered once more they would hide a wake-up that got lost.
+        if self.scenario.follower.is_some() {
+            // The follower had them: delivered once more they would hide a wake-up that got lost.
             world.uploads();
         }
         block_on(async {

@@ -59,7 +59,7 @@ impl Request {
         Fingerprint::of(|hasher| match self {
             // The bytes of a body are long as a debug text.
             Self::Put(side, put) => {
-                ("put", side, &put.key, &put.bytes[..], format!("{:?}", put.condition)).hash(hasher)
+                ("put", side, &put.key, &put.bytes[..], format!("{:?}", put.condition)).hash(hasher);
             }
             other => format!("{other:?}").hash(hasher),
         })

@@ -10,6 +10,8 @@ pub(super) const STATES: &str = ".suitecast/state/";
 /// A rule that publishers keep, and that is taken from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
+    /// The state is changed by compare-and-swap: it is overwritten whatever stands there.
+    StateUnconditional,
     /// A release file is written only over what was seen: it is overwritten whatever stands there.
     CommitUnconditional,
     /// A plain name is written only over what was seen: it is overwritten whatever stands there.
@@ -18,11 +20,17 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Every one.
-    pub const ALL: [Self; 2] = [Self::CommitUnconditional, Self::PlainNamesUnconditional];
+    pub const ALL: [Self; 3] = [Self::StateUnconditional, Self::CommitUnconditional, Self::PlainNamesUnconditional];
 
     pub(super) fn spoil_put(self, put: &mut PutRequest) {
-        let is_release_file = ["/InRelease", "/Release", "/Release.gpg"].iter().any(|name| put.key.ends_with(name));
-        if self == Self::CommitUnconditional && is_release_file {
+        let is_spoilt = match self {
+            Self::StateUnconditional => put.key.starts_with(STATES),
+            Self::CommitUnconditional => {
+                ["/InRelease", "/Release", "/Release.gpg"].iter().any(|name| put.key.ends_with(name))
+            }
+            Self::PlainNamesUnconditional => false,
+        };
+        if is_spoilt {
             put.condition = WriteCondition::Always;
         }
     }

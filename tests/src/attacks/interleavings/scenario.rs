@@ -11,6 +11,7 @@ use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::replicate::Upload;
 use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent, ByHash, Generation, Signing};
 
+use super::explorer::{BATCH, INVOKED};
 use crate::world::{World, default_settings};
 
 const SUITE: &str = "dists/bookworm";
@@ -37,8 +38,8 @@ pub(super) struct Scenario {
     pub(super) queued: PublishRequest,
     pub(super) invoked: PublishRequest,
     pub(super) uploads: Vec<Upload>,
-    /// The uploads are those that the uploader makes meanwhile, so their batch comes after them.
-    pub(super) batch_follows_moves: bool,
+    /// The process that the uploader's events bring about, which therefore begins after the last of them.
+    pub(super) follower: Option<usize>,
     /// How often time passes.
     pub(super) pauses: usize,
     pub(super) pause: SignedDuration,
@@ -94,7 +95,7 @@ impl Scenario {
             queued: plain_look(),
             invoked: plain_look(),
             uploads,
-            batch_follows_moves: false,
+            follower: None,
             pauses: 0,
             pause: PAST_THE_LEASE,
             deaths: 0,
@@ -109,6 +110,11 @@ impl Scenario {
         self.moves = vec![files(&self.history[2], &self.history[2].changed)];
         self.newest.1 = 2;
         self
+    }
+
+    /// The same, with the invoke as the one wake-up that the move brings about.
+    pub(super) fn with_a_woken_invoke(self) -> Self {
+        Self { follower: Some(INVOKED), ..self.with_a_move() }
     }
 
     /// The same, with the master moving on file by file, in the order of the keys.
@@ -156,7 +162,7 @@ impl Scenario {
         scenario.moves = vec![files(second, late)];
         scenario.start = start;
         scenario.newest = (0, 1);
-        scenario.batch_follows_moves = true;
+        scenario.follower = Some(BATCH);
         scenario
     }
 
