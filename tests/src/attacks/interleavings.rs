@@ -21,7 +21,7 @@
 //!   side by side;
 //! - at [`Grain::Effects`] a process's reads take place right after its last effect, in one order, so nothing comes between
 //!   a look and the next one. At [`Grain::Operations`] they are operations like any other;
-//! - time passes at most once, by one length a scenario; the master moves on once, in one step or file by file; at most one
+//! - time passes at most once, by one length a scenario; the master moves on once, in one step; at most one
 //!   publisher dies;
 //! - the events of what the uploader does meanwhile arrive after everything else, but in the scenarios where a process follows from them;
 //! - the wake-ups that a run or a batch sends are delivered after everything else;

@@ -117,14 +117,6 @@ impl Scenario {
         Self { follower: Some(INVOKED), ..self.with_a_move() }
     }
 
-    /// The same, with the master moving on file by file, in the order of the keys.
-    pub(super) fn file_by_file(mut self) -> Self {
-        self = self.with_a_move();
-        let moves = std::mem::take(&mut self.moves);
-        self.moves = moves.into_iter().flatten().map(|file| vec![file]).collect();
-        self
-    }
-
     /// The same, with a pause past any lease anywhere.
     pub(super) fn with_a_pause(self) -> Self {
         Self { pauses: 1, ..self }
