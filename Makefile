@@ -83,6 +83,7 @@ check-layers: ## That the crates keep to their layers
 
 .PHONY: check-licences
 check-licences: $(CLOUD)/.installed ## Licences, bans and sources of all dependencies (advisories need a download and are left out)
+	@cargo fetch --locked --quiet # of all platforms: cargo-deny reads every crate of the lock file
 	$(CLOUD)/bin/cargo-deny --offline check licenses bans sources
 
 .PHONY: check-unused

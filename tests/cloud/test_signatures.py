@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 import unittest
 
 from cloud import LocalCloud, deploy
@@ -22,10 +21,7 @@ class AKeyringIsDeployed(unittest.TestCase):
         self.addCleanup(self.cloud.stop)
 
     def made(self, number, seed):
-        directory = self.cloud.directory / f"{seed}-{number}"
-        command = [uploads.MAKE_ARCHIVE, "--out", directory, "--generation", str(number), "--seed", str(seed)]
-        summary = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        return uploads.Generation(directory, summary["suite"], summary["files"], summary["changed"], directory / "archive-key.asc")
+        return uploads.make(number, self.cloud.directory / f"of-{seed}", "--seed", str(seed))
 
     def upload(self, made):
         """Uploads a whole archive that nobody is told of."""

@@ -1,7 +1,7 @@
 //! What is to be done about a suite, as a plain function of what was seen.
 
 use jiff::Timestamp;
-use suitecast_signature::Keyring;
+use suitecast_signature::{Fit, Keyring};
 
 use crate::authenticity::{Authenticity, Doubt, authenticate};
 use crate::limits::{MAX_DATE_AHEAD, MIXED_SET_PATIENCE};
@@ -121,7 +121,7 @@ pub fn decide(observation: &Observation<'_>) -> Decided {
 fn read_together(observation: &Observation<'_>) -> Result<ReleaseSet, Box<Decision>> {
     let served = observation.served;
     let live = served.as_ref().map(|served| &served.identity);
-    // What was signed tells by itself whether it belongs together. Without a keyring it has to stand for as long as no
+    // With a keyring the signature is verified. Without one, what cannot be told by itself has to stand for as long as no
     // upload takes: then the release was signed again, and nothing else is to come.
     let takes_signature_alone = observation.keyring.is_some() || has_stood(observation);
     let read = match ReleaseSet::read(observation.master.clone(), live) {
@@ -140,12 +140,18 @@ fn read_together(observation: &Observation<'_>) -> Result<ReleaseSet, Box<Decisi
             return Err(Box::new(unsettled(observation, &problem.to_string())));
         }
     };
-    if observation.keyring.is_none()
-        && let Some(rule) = half_replaced(observation, &set.identity)
-    {
-        return Err(Box::new(unsettled(observation, rule)));
+    if observation.keyring.is_some() {
+        return Ok(set);
     }
-    Ok(set)
+    let doubt = match set.fit {
+        Fit::Fits => None,
+        Fit::OfAnotherText => Some("Release.gpg is no signature of this Release"),
+        Fit::Unknown => half_replaced(observation, &set.identity),
+    };
+    match doubt {
+        Some(rule) => Err(Box::new(unsettled(observation, rule))),
+        None => Ok(set),
+    }
 }
 
 /// Whether the release is signed by whom the operator trusts. What went live under this very keyring stays what it is when

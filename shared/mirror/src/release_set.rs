@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use suitecast_archive::{ClearSigned, Digest, DigestAlgorithm, Release, ReleaseFile, same_text};
+use suitecast_signature::Fit;
 use thiserror::Error;
 
 /// The bytes of a suite's release files, as one look found them.
@@ -104,11 +105,14 @@ pub struct ReleaseSet {
     pub identity: Identity,
     /// What they say.
     pub release: Release,
+    /// Whether `Release.gpg` can be a signature of `Release`; unknown where one of them is absent.
+    pub fit: Fit,
 }
 
 impl ReleaseSet {
     /// Reads the files together. `live` is the identity of the release that clients see, where there is one: it tells a
-    /// half-replaced set from a whole one, since a `Release` that changed cannot keep its old signature.
+    /// half-replaced set from a whole one, since a `Release` that changed cannot keep its old signature. Where the signature
+    /// itself tells that it fits, what is live says nothing of it: that may be a half-replaced set itself.
     ///
     /// # Errors
     /// [`SetProblem`]: what is absent, does not belong together or is malformed.
@@ -133,8 +137,12 @@ impl ReleaseSet {
         {
             return Err(mixed("the text that InRelease signs is not that of Release"));
         }
+        let fit = match (&files.release, &files.release_gpg) {
+            (Some(release), Some(signature)) => Fit::of(release, signature),
+            _ => Fit::Unknown,
+        };
         if let Some(live) = live {
-            Self::belongs_after(&identity, live)?;
+            Self::belongs_after(&identity, live, fit)?;
         }
         let (file, text) = match (&clear_signed, &files.release) {
             (Some(signed), _) => ("InRelease", signed.text.as_slice()),
@@ -143,16 +151,19 @@ impl ReleaseSet {
         };
         let release =
             Release::parse(text).map_err(|error| SetProblem::Malformed { file, rule: with_causes(&error) })?;
-        Ok(Self { files, identity, release })
+        Ok(Self { files, identity, release, fit })
     }
 
     /// The rules that only the replaced release can tell.
-    fn belongs_after(identity: &Identity, live: &Identity) -> Result<(), SetProblem> {
+    fn belongs_after(identity: &Identity, live: &Identity, fit: Fit) -> Result<(), SetProblem> {
         for file in [ReleaseFile::InRelease, ReleaseFile::Release, ReleaseFile::ReleaseGpg] {
             if live.get(file).is_some() && identity.get(file).is_none() {
                 let name = file.file_name();
                 return Err(SetProblem::Mixed { rule: format!("{name} is served but is no longer in the master") });
             }
+        }
+        if fit == Fit::Fits {
+            return Ok(());
         }
         let signature_stayed = identity.release_gpg.is_some() && identity.release_gpg == live.release_gpg;
         if signature_stayed && identity.release != live.release {

@@ -6,7 +6,7 @@ use pgp::types::{KeyDetails as _, Tag};
 
 use crate::error::KeyringError;
 use crate::fingerprint::Fingerprint;
-use crate::packets::Read;
+use crate::packets::{Read, one_line};
 
 /// Whom a key is said to belong to.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ pub(crate) fn certificates(packets: Vec<Read>) -> Result<Vec<Certificate>, Keyri
         let Some(certificate) = current.and_then(|index| all.get_mut(index)) else { continue };
         packet
             .to_writer(&mut certificate.canonical)
-            .map_err(|error| KeyringError::Packet { packet: number, problem: error.to_string() })?;
+            .map_err(|error| KeyringError::Packet { packet: number, problem: one_line(&error.to_string()) })?;
         about = certificate.add(packet, about);
     }
     Ok(all)

@@ -32,6 +32,22 @@ pub(crate) struct Unreadable {
     pub(crate) problem: String,
 }
 
+/// The most characters that are passed on of what the parser says: it quotes what it found.
+const MAX_PROBLEM_CHARACTERS: usize = 200;
+
+/// What the parser says, for an error and a log: on one line, and short.
+pub(crate) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split(|character: char| character.is_whitespace() || character.is_control()).collect();
+    words
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(MAX_PROBLEM_CHARACTERS)
+        .collect()
+}
+
 /// All packets, in order.
 pub(crate) fn read(bytes: &[u8], most: usize) -> Result<Vec<Read>, PacketsError> {
     let mut packets = Vec::new();
@@ -42,7 +58,7 @@ pub(crate) fn read(bytes: &[u8], most: usize) -> Result<Vec<Read>, PacketsError>
             return Err(PacketsError::TooMany);
         }
         let frame = |problem: String| PacketsError::Frame { packet: number, problem };
-        let header = PacketHeader::try_from_reader(&mut rest).map_err(|error| frame(error.to_string()))?;
+        let header = PacketHeader::try_from_reader(&mut rest).map_err(|error| frame(one_line(&error.to_string())))?;
         // Keys and signatures are of a known length. The other forms are for data, which has no business here.
         let PacketLength::Fixed(length) = header.packet_length() else {
             return Err(frame("is of no fixed length".to_owned()));
@@ -61,8 +77,22 @@ impl From<&pgp::errors::Error> for Unreadable {
     fn from(error: &pgp::errors::Error) -> Self {
         match error {
             pgp::errors::Error::InvalidPacketContent { source } => Self::from(source.as_ref()),
-            pgp::errors::Error::Unsupported { message, .. } => Self { unsupported: true, problem: message.clone() },
-            other => Self { unsupported: false, problem: other.to_string() },
+            pgp::errors::Error::Unsupported { message, .. } => Self { unsupported: true, problem: one_line(message) },
+            other => Self { unsupported: false, problem: one_line(&other.to_string()) },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_parser_says_in_lines_is_passed_on_in_one() {
+        assert_eq!(
+            one_line("assertion failed\n  left: `154`,\n right: `10`: x"),
+            "assertion failed left: `154`, right: `10`: x"
+        );
+        assert_eq!(one_line(&"a\u{7}".repeat(1_000)).len(), MAX_PROBLEM_CHARACTERS);
     }
 }

@@ -174,7 +174,7 @@ fn fits(key: &impl VerifyingKey, signature: &Signature, config: &SignatureConfig
 }
 
 /// What the signature is made over: the text and what the signature says of itself. `None` for an unknown digest.
-fn digest(config: &SignatureConfig, text: &[u8]) -> Option<Box<[u8]>> {
+pub(crate) fn digest(config: &SignatureConfig, text: &[u8]) -> Option<Box<[u8]>> {
     let mut hasher = config.hash_alg.new_hasher().ok()?;
     hasher.update(text);
     let length = config.hash_signature_data(&mut hasher).ok()?;
@@ -183,7 +183,7 @@ fn digest(config: &SignatureConfig, text: &[u8]) -> Option<Box<[u8]>> {
 }
 
 /// The signatures of armoured blocks, and nothing but signatures.
-fn signatures(document: Document, armoured: &[u8]) -> Result<Vec<Signature>, SignatureError> {
+pub(crate) fn signatures(document: Document, armoured: &[u8]) -> Result<Vec<Signature>, SignatureError> {
     let blocks =
         armour::blocks(armoured, Between::Nothing).map_err(|source| SignatureError::Armour { document, source })?;
     if blocks.is_empty() || blocks.iter().any(|block| block.kind != SIGNATURE_BLOCK) {

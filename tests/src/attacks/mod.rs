@@ -10,9 +10,9 @@
 
 pub mod crash;
 pub mod histories;
+pub mod interleavings;
 pub mod outrun;
 pub mod wake_ups;
-pub mod interleavings;
 
 use std::collections::BTreeMap;
 use std::fmt;
