@@ -48,7 +48,7 @@ test-cloud: build-functions build-tests ## The pipeline on the local cloud, with
 	$(CLOUD_PYTHON) -m cloud.run_tests
 
 .PHONY: torture
-torture: $(CLOUD)/.installed build-functions ## Every attack at length, for hours; WORD=histories only those whose command holds the word
+torture: $(CLOUD)/.installed build-functions build-tests ## Every attack at length, for hours; WORD=histories only those whose command holds the word
 	cargo build --profile torture --locked --quiet --package suitecast-tests --bins
 	$(CLOUD_PYTHON) -m torture $(WORD)
 
