@@ -352,3 +352,22 @@ async fn a_new_region_is_filled_by_one_sweep() {
     assert!(world.serves(&debian).await && world.serves(&security).await);
     assert!(world.sweep().await.woken.is_empty());
 }
+
+/// Events bring the names by digest as they are uploaded; without them publish makes each name that a client may ask for.
+#[tokio::test]
+async fn with_every_event_lost_indices_have_their_names_by_the_strongest_digest_too() {
+    let maker = ArchiveMaker::new(29).suite("bookworm").components(&["main"]).architectures(&["amd64"]);
+    let first = maker.plain_packages(1).by_hash(ByHash::Sha256AndSha512).generation(1).unwrap();
+    let mut world = World::default();
+    world.upload_changes(&first);
+    world.uploads();
+    world.sweep().await;
+    world.settle().await;
+    assert!(world.serves(&first).await, "{:?}", world.reports.last());
+    let strongest: Vec<&String> =
+        first.files.keys().filter(|key| key.contains("binary-amd64/by-hash/SHA512/")).collect();
+    assert!(!strongest.is_empty());
+    for key in strongest {
+        assert_eq!(world.s3.peek(REGION, key).as_ref(), Some(&first.files[key]), "{key}");
+    }
+}

@@ -167,7 +167,10 @@ const LARGE: &[Named] = &[
 ];
 
 /// Each is explored at the grain of operations within minutes.
-const FINE: &[Named] = &[("publishers", |name| update(name).without_batch())];
+const FINE: &[Named] = &[
+    ("publishers", |name| update(name).without_batch()),
+    ("forced back", |name| Scenario::forced_back(name).without_batch()),
+];
 
 /// The usual update.
 fn update(name: &'static str) -> Scenario {
