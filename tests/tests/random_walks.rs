@@ -53,14 +53,6 @@ impl Walk {
         self.newest = generation;
         self.pending = self.generations[generation].changed.iter().cloned().collect();
         self.random.shuffle(&mut self.pending);
-        // A signature that comes before its Release, and is the first thing ever seen of a suite, cannot be told from the
-        // right one while signatures are not verified: here it comes after. Pending keys are taken from the end.
-        let place = |name: &str| self.pending.iter().position(|key| *key == format!("{SUITE}/{name}"));
-        if let (Some(signature), Some(release)) = (place("Release.gpg"), place("Release"))
-            && signature > release
-        {
-            self.pending.swap(signature, release);
-        }
         self.log.push(format!("begin {generation}"));
     }
 
