@@ -234,11 +234,11 @@ async fn try_release(
     let earlier = held.remembered.state.progress_of(&progress).cloned();
     let filling = Filling::new(run, target.set, previous, earlier.as_ref());
     match fill(run, &filling).await? {
-        Filled::Whole { present, in_place } => {
+        Filled::Whole { indices, in_place } => {
             let before = vouched.map(|served| served.identity).zip(filling.vouching());
             let plan = plan_swap(
                 target.set,
-                &present,
+                indices,
                 before.as_ref().map(|(identity, release)| Before { identity, release }),
                 in_place,
             );

@@ -7,13 +7,13 @@
 
 use std::collections::HashMap;
 
-use suitecast_archive::{ArchivePath, Digest, ReleaseFile, SuiteName, by_hash_path, index_groups};
+use suitecast_archive::{ArchivePath, Digest, IndexGroup, ReleaseFile, SuiteName, by_hash_path, index_groups};
 use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey, SuiteState};
 use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, StoreError, WriteCondition, collect};
 
 use crate::EngineError;
 use crate::concurrent::try_map;
-use crate::index_files::{VersionedKey, read, stage, staging_key, unstage};
+use crate::index_files::{ReadError, VersionedKey, read, stage, staging_key, unstage};
 use crate::listing::list_all;
 use crate::objects::{Brought, Content, Place, Presence, look};
 use crate::private_keys::STATES;
@@ -252,9 +252,26 @@ async fn note_release(run: &Run<'_>, suite: &SuiteName, set: &ReleaseSet, asked:
         if open.is_empty() {
             return;
         }
-        let Some(variant) = group.readable() else { continue };
+        if let Err(error) = note_index(&other_run, &group, whose, &mut open).await {
+            tracing::warn!(suite = %suite, index = %group.stem, %error, "an index of a protected release cannot be read");
+            note(open.into_values().flatten(), whose);
+            return;
+        }
+    }
+}
+
+/// Notes which keys an index names with other content, in whichever of its forms: nothing but their own digests says that they
+/// hold the same. One that is not here by hash was served to nobody: the scope was another then, or this form was left out.
+/// Nothing takes them away later.
+async fn note_index(
+    run: &Run<'_>,
+    group: &IndexGroup,
+    whose: Named,
+    open: &mut HashMap<ArchivePath, Vec<&mut Asked<'_>>>,
+) -> Result<(), ReadError> {
+    for variant in group.readable_variants().into_iter().filter(|variant| variant.required) {
         let Some(digest) = variant.entry.digests.checkable() else { continue };
-        let index = VersionedKey::newest(suite.key(&by_hash_path(&variant.path, &digest)));
+        let index = VersionedKey::newest(run.suite.key(&by_hash_path(&variant.path, &digest)));
         let mut sink = |file: suitecast_archive::NamedFile| {
             for asked in open.get_mut(&file.path).into_iter().flatten() {
                 if file.digests.checkable() != asked.occupied.content.digests.checkable() {
@@ -262,10 +279,10 @@ async fn note_release(run: &Run<'_>, suite: &SuiteName, set: &ReleaseSet, asked:
                 }
             }
         };
-        if let Err(error) = read(&other_run, run.region.as_ref(), &index, group.kind, variant, &mut sink).await {
-            tracing::warn!(suite = %suite, key = index.key, %error, "an index of a protected release cannot be read");
-            note(open.into_values().flatten(), whose);
-            return;
+        match read(run, run.region.as_ref(), &index, group.kind, variant, &mut sink).await {
+            Err(ReadError::Store(error)) if error.kind == ErrorKind::NotFound => {}
+            read => read?,
         }
     }
+    Ok(())
 }

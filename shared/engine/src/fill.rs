@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use suitecast_archive::{
-    ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Variant, by_hash_path, index_groups,
+    ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Strictness, Variant, by_hash_path,
+    index_groups,
 };
 use suitecast_mirror::{
-    KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey, VerifiedFiles, run_digest,
-    with_causes,
+    Indices, KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey, VerifiedFiles,
+    run_digest, with_causes,
 };
 
 use crate::EngineError;
 use crate::concurrent::try_map;
-use crate::index_files::{ReadError, Standing, VersionedKey, ensure, read, suite_key};
+use crate::index_files::{Absence, ReadError, Standing, VersionedKey, ensure, read, stale_names, suite_key};
 use crate::older_versions;
 use crate::pool::{self, Batch};
 use crate::run::Run;
@@ -22,8 +23,8 @@ use crate::run::Run;
 pub(crate) enum Filled {
     /// Everything is here and verified.
     Whole {
-        /// The indices that were looked at and stand under their by-hash names.
-        present: Vec<(ArchivePath, ReleaseEntry)>,
+        /// The indices that were looked at.
+        indices: Indices,
         /// What is to be overwritten during the swap.
         in_place: Vec<Overwrite>,
     },
@@ -118,13 +119,13 @@ type Absent = BTreeMap<ArchivePath, (Vec<SeenKey>, MissingReason)>;
 
 /// What became of the indices that were looked at.
 #[derive(Default)]
-struct Indices {
+struct LookedAt {
     present: Vec<(ArchivePath, ReleaseEntry)>,
     readable: Readable,
     absent: Absent,
 }
 
-impl Indices {
+impl LookedAt {
     fn note(&mut self, variant: &Variant, standing: Standing) {
         self.absent.remove(&variant.path);
         match standing {
@@ -148,21 +149,33 @@ pub(crate) async fn fill(run: &Run<'_>, filling: &Filling<'_>) -> Result<Filled,
     let by_hash = filling.set.release.acquire_by_hash;
     let wanted: Vec<&Variant> =
         groups.iter().flat_map(|group| &group.variants).filter(|variant| !filling.is_vouched(variant)).collect();
-    let standings =
-        try_map(wanted.iter().copied(), run.concurrency(), async |variant| ensure(run, variant, by_hash).await)
-            .await
-            .map_err(run.failed("bringing index files"))?;
-    let mut indices = Indices::default();
-    for (variant, standing) in wanted.into_iter().zip(standings) {
+    let absence = absence(run);
+    let standings = try_map(wanted.iter().copied(), run.concurrency(), async |variant| {
+        ensure(run, variant, absence, by_hash).await
+    })
+    .await
+    .map_err(run.failed("bringing index files"))?;
+    let mut indices = LookedAt::default();
+    for (variant, standing) in wanted.iter().zip(standings) {
         indices.note(variant, standing);
     }
     look_through_older_versions(run, filling, &groups, &mut indices).await?;
-    let Indices { present, readable, absent } = indices;
+    let LookedAt { present, readable, absent } = indices;
+    let without: Vec<&Variant> = wanted.into_iter().filter(|variant| absent.contains_key(&variant.path)).collect();
     let missing = missing_indices(run, filling, &groups, absent);
     if !missing.is_empty() {
         return Ok(Filled::Missing { missing, verified: progress_of(filling) });
     }
-    fill_named_files(run, filling, &groups, &readable, present).await
+    fill_named_files(run, filling, &groups, &readable, present, &without).await
+}
+
+/// Whether a release can go live without any one variant. In a strict mirror no client asks for those that may be absent, unless
+/// it was told to prefer the plain form.
+fn absence(run: &Run<'_>) -> Absence {
+    match run.settings.scope.strictness {
+        Strictness::Strict => Absence::KeepsWaiting,
+        Strictness::Relaxed => Absence::IsAllowed,
+    }
 }
 
 /// Looks for what would keep the release from being whole behind the plain names, where the next generation may have
@@ -171,7 +184,7 @@ async fn look_through_older_versions(
     run: &Run<'_>,
     filling: &Filling<'_>,
     groups: &[IndexGroup],
-    indices: &mut Indices,
+    indices: &mut LookedAt,
 ) -> Result<(), EngineError> {
     let lacking: Vec<&Variant> =
         groups.iter().flat_map(|group| lacking_variants(filling, group, &indices.absent)).collect();
@@ -233,6 +246,7 @@ async fn fill_named_files(
     groups: &[IndexGroup],
     readable: &Readable,
     present: Vec<(ArchivePath, ReleaseEntry)>,
+    without: &[&Variant],
 ) -> Result<Filled, EngineError> {
     let previous_groups =
         filling.previous.map(|previous| index_groups(previous, &run.settings.scope)).unwrap_or_default();
@@ -309,7 +323,9 @@ async fn fill_named_files(
         let indices = u64::try_from(readable.values().flatten().count()).unwrap_or(u64::MAX);
         return Ok(Filled::WouldCopy { objects: would_copy + indices });
     }
-    Ok(Filled::Whole { present, in_place })
+    let stale =
+        stale_names(run, without).await.map_err(run.failed("looking at names of indices that are not mirrored"))?;
+    Ok(Filled::Whole { indices: Indices { present, stale }, in_place })
 }
 
 /// How many of the files are the run that was verified before; none if what has to be checked is no longer the same.

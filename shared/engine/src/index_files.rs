@@ -4,13 +4,14 @@ use futures::TryStreamExt;
 use suitecast_archive::{
     ArchivePath, Digest, IndexError, IndexKind, IndexLocation, IndexReader, NamedFile, Variant, by_hash_path,
 };
-use suitecast_mirror::{MissingReason, SeenKey};
+use suitecast_mirror::{MissingReason, SeenKey, Stale};
 use suitecast_store::{
     CopyRequest, CopySource, GetCondition, GetRequest, Got, SourceCondition, Store, StoreError, VersionId,
     WriteCondition,
 };
 use thiserror::Error;
 
+use crate::concurrent::try_map;
 use crate::objects::{
     Brought, Content, CopyOutcome, Destination, Place, Presence, bring, copy_verified, look, offered,
 };
@@ -67,8 +68,22 @@ pub(crate) fn by_hash_names(variant: &Variant) -> Vec<(ArchivePath, Digest)> {
     names
 }
 
+/// Whether a release may go live without a variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// It may not: what is wrong under its names is put right before anybody is led there.
+    KeepsWaiting,
+    /// It may, in a relaxed mirror: nothing unverified may ever stand under its names, which a live release lists.
+    IsAllowed,
+}
+
 /// Makes sure that a variant stands under its by-hash names, from wherever in the master its content is.
-pub(crate) async fn ensure(run: &Run<'_>, variant: &Variant, by_hash: bool) -> Result<Standing, StoreError> {
+pub(crate) async fn ensure(
+    run: &Run<'_>,
+    variant: &Variant,
+    absence: Absence,
+    by_hash: bool,
+) -> Result<Standing, StoreError> {
     let content = content_of(variant);
     let names = by_hash_names(variant);
     let Some((first, rest)) = names.split_first() else {
@@ -81,7 +96,7 @@ pub(crate) async fn ensure(run: &Run<'_>, variant: &Variant, by_hash: bool) -> R
         if run.looks_only {
             return in_master(run, &places, &content).await;
         }
-        if let Some(missing) = fetch(run, &first_key, presence, &places, &content).await? {
+        if let Some(missing) = fetch(run, &first_key, presence, absence, &places, &content).await? {
             return Ok(missing);
         }
     }
@@ -117,11 +132,12 @@ async fn in_master(run: &Run<'_>, places: &[Place], content: &Content) -> Result
 }
 
 /// Brings the bytes to a by-hash name. What stands there under a wrong name serves nobody, so it is overwritten, but
-/// only from bytes that were verified under a private key first.
+/// only from bytes that were verified under a private key first; so is a name that a live release may list.
 async fn fetch(
     run: &Run<'_>,
     key: &str,
     presence: Presence,
+    absence: Absence,
     places: &[Place],
     content: &Content,
 ) -> Result<Option<Standing>, StoreError> {
@@ -129,7 +145,7 @@ async fn fetch(
         Presence::Mismatch { etag, .. } => Some(etag),
         Presence::Verified | Presence::Absent => None,
     };
-    if occupied.is_none() {
+    if occupied.is_none() && absence == Absence::KeepsWaiting {
         let destination =
             Destination { key: key.to_owned(), condition: WriteCondition::Absent, headers: run.headers(key) };
         match bring(run.master.as_ref(), run.region.as_ref(), places, &destination, content).await? {
@@ -138,13 +154,28 @@ async fn fetch(
             Brought::Occupied { etag, .. } => occupied = Some(etag),
         }
     }
-    let Some(etag) = occupied else { return Ok(None) };
+    let condition = occupied.map_or(WriteCondition::Absent, WriteCondition::Matches);
     match stage(run, key, places, content).await? {
         Brought::Missing { seen, reason } => return Ok(Some(Standing::Missing { seen, reason })),
         Brought::Verified | Brought::Occupied { .. } => {}
     }
-    unstage(run, key, WriteCondition::Matches(etag), content).await?;
+    unstage(run, key, condition, content).await?;
     Ok(None)
+}
+
+/// The names of variants that are not here and under which something else stands.
+pub(crate) async fn stale_names(run: &Run<'_>, absent: &[&Variant]) -> Result<Vec<Stale>, StoreError> {
+    let names = absent.iter().filter_map(|variant| Some((variant, variant.entry.digests.checkable()?)));
+    let names = names.flat_map(|(variant, digest)| {
+        let by_hash = by_hash_names(variant).into_iter().map(|(path, _)| path);
+        by_hash.chain([variant.path.clone()]).map(move |path| Stale { path, digest, size: variant.entry.size })
+    });
+    let looked_at = try_map(names, run.concurrency(), async |stale: Stale| {
+        let content = Content::of(stale.digest, Some(stale.size));
+        let presence = look(run.region.as_ref(), &suite_key(run, &stale.path), &content).await?;
+        Ok::<_, StoreError>(matches!(presence, Presence::Mismatch { .. }).then_some(stale))
+    });
+    Ok(looked_at.await?.into_iter().flatten().collect())
 }
 
 /// The private key under which bytes for `key` are verified before they overwrite it.
@@ -159,7 +190,12 @@ pub(crate) async fn stage(
     places: &[Place],
     content: &Content,
 ) -> Result<Brought, StoreError> {
-    bring(run.master.as_ref(), run.region.as_ref(), places, &staging(run, key, content), content).await
+    bring(run.master.as_ref(), run.region.as_ref(), places, &staging(run, key, content), content).await.map_err(
+        |error| {
+            // The private key tells a person nothing.
+            StoreError { detail: format!("{}; the bytes are to become {key}", error.detail), ..error }
+        },
+    )
 }
 
 /// Where bytes for `key` are verified.

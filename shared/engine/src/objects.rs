@@ -4,7 +4,7 @@
 //! what a signed index says, from what the store answers where it computes digests, by reading where it does not.
 
 use futures::TryStreamExt;
-use suitecast_archive::{Digests, Hasher};
+use suitecast_archive::{Digest, DigestAlgorithm, Digests, Hasher};
 use suitecast_mirror::{MissingReason, SeenKey};
 use suitecast_store::{
     CopyRequest, CopySource, ETag, ErrorKind, GetCondition, GetRequest, Got, Listed, ObjectHeaders, ObjectInfo,
@@ -21,6 +21,16 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// What has this digest, and this size where it is known.
+    pub(crate) fn of(digest: Digest, size: Option<u64>) -> Self {
+        let mut digests = Digests::default();
+        match digest.algorithm() {
+            DigestAlgorithm::Sha512 => digests.sha512 = Some(digest),
+            _ => digests.sha256 = Some(digest),
+        }
+        Self { size, digests }
+    }
+
     /// What is asked for, for a person.
     pub(crate) fn describe(&self) -> String {
         let digest = self.digests.checkable().map_or_else(|| "no digest".to_owned(), |digest| digest.to_string());

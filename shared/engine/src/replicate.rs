@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use suitecast_archive::{ArchivePath, Digest, KeyClass, SuiteName};
+use suitecast_archive::{ArchivePath, Digest, KeyClass, Strictness, SuiteName};
 use suitecast_store::{
     CopyRequest, CopySource, ErrorKind, SourceCondition, Store, StoreError, VersionId, WriteCondition,
 };
@@ -133,9 +133,10 @@ impl Batch<'_> {
         }
     }
 
-    /// Whether an index by the name of its content is in scope, as far as its directory tells.
+    /// Whether an index by the name of its content is copied right away: whether it is in scope, as far as its directory tells.
     fn admits_by_hash(&self, upload: &Upload, path: &ArchivePath) -> bool {
-        if !self.settings.suites.is_everything() {
+        // A relaxed mirror's live release may list what it does not hold: only what publish verified comes under such a name.
+        if !self.settings.suites.is_everything() || self.settings.scope.strictness == Strictness::Relaxed {
             return false;
         }
         if self.settings.scope.is_everything() {

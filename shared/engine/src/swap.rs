@@ -1,8 +1,8 @@
 //! Carrying a swap out: phase by phase, each finished before the next, the commit last and alone.
 
 use bytes::Bytes;
-use suitecast_archive::{ArchivePath, Digest, DigestAlgorithm, Digests, ReleaseFile};
-use suitecast_mirror::{Overwrite, Phase, ReleaseSet, ReleaseTags, Step, SwapPlan};
+use suitecast_archive::{ArchivePath, Digest, ReleaseFile};
+use suitecast_mirror::{Overwrite, Phase, ReleaseSet, ReleaseTags, Stale, Step, SwapPlan};
 use suitecast_store::{ETag, ErrorKind, PutRequest, StoreError, WriteCondition, collect};
 
 use crate::EngineError;
@@ -66,6 +66,7 @@ async fn carry_out(run: &Run<'_>, set: &ReleaseSet, step: &Step) -> Result<(), S
         Step::Pin { path } => pin(run, set, path).await,
         Step::InPlace(overwrite) => overwrite_in_place(run, overwrite).await,
         Step::Canonical { path, from, digest, size } => canonical(run, path, from, *digest, *size).await,
+        Step::Withdraw(stale) => withdraw(run, stale).await,
         Step::Write { .. } => Ok(()),
     }
 }
@@ -83,7 +84,7 @@ async fn pin(run: &Run<'_>, set: &ReleaseSet, path: &ArchivePath) -> Result<(), 
 }
 
 async fn overwrite_in_place(run: &Run<'_>, overwrite: &Overwrite) -> Result<(), StoreError> {
-    let content = content(overwrite.digest, Some(overwrite.size).filter(|size| *size > 0));
+    let content = Content::of(overwrite.digest, Some(overwrite.size).filter(|size| *size > 0));
     let condition = WriteCondition::Matches(ETag::new(&overwrite.seen));
     within_region(run, &overwrite.staging, &overwrite.key, condition, &content).await?;
     run.region.delete(&overwrite.staging).await
@@ -99,7 +100,7 @@ async fn canonical(
     size: u64,
 ) -> Result<(), StoreError> {
     let key = suite_key(run, path);
-    let content = content(digest, Some(size));
+    let content = Content::of(digest, Some(size));
     let condition = match look(run.region.as_ref(), &key, &content).await? {
         Presence::Verified => return Ok(()),
         Presence::Absent => WriteCondition::Absent,
@@ -108,13 +109,14 @@ async fn canonical(
     within_region(run, &suite_key(run, from), &key, condition, &content).await
 }
 
-fn content(digest: Digest, size: Option<u64>) -> Content {
-    let mut digests = Digests::default();
-    match digest.algorithm() {
-        DigestAlgorithm::Sha512 => digests.sha512 = Some(digest),
-        _ => digests.sha256 = Some(digest),
+/// Takes away what stands under a name of an index that is not mirrored. Looked at once more right before: by now it may have
+/// come.
+async fn withdraw(run: &Run<'_>, stale: &Stale) -> Result<(), StoreError> {
+    let key = suite_key(run, &stale.path);
+    match look(run.region.as_ref(), &key, &Content::of(stale.digest, Some(stale.size))).await? {
+        Presence::Verified | Presence::Absent => Ok(()),
+        Presence::Mismatch { .. } => run.region.delete(&key).await,
     }
-    Content { size, digests }
 }
 
 /// Writes a release file's verified bytes where nothing else was written since the look. `None`: something was.

@@ -41,6 +41,26 @@ pub struct Overwrite {
     pub size: u64,
 }
 
+/// A name of an index that is listed and not mirrored, under which other bytes stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stale {
+    /// The name, plain or by hash, relative to the suite's directory.
+    pub path: ArchivePath,
+    /// What the release lists.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What was found of the indices that a release lists, before its swap.
+#[derive(Debug, Clone, Default)]
+pub struct Indices {
+    /// Those verified in the Region under their by-hash names.
+    pub present: Vec<(ArchivePath, ReleaseEntry)>,
+    /// What stands under names of those that the release can do without and that are not here.
+    pub stale: Vec<Stale>,
+}
+
 /// One write of a swap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -63,6 +83,9 @@ pub enum Step {
         /// Its size in bytes.
         size: u64,
     },
+    /// Take away what stands under a name of an index that is listed and not mirrored. apt asks for the next compression
+    /// where it finds nothing; what it finds and what does not fit ends its update with "Hash Sum mismatch".
+    Withdraw(Stale),
     /// Write a release file's verified bytes.
     Write {
         /// Which one.
@@ -108,15 +131,9 @@ pub struct Before<'a> {
     pub release: &'a Release,
 }
 
-/// Plans the swap to `set`. `present` are the indices verified in the Region under their by-hash names; `before` is the
-/// live release where the state vouches for it (without it every canonical name is suspect and written); `in_place` the
-/// files that may be overwritten.
-pub fn plan_swap(
-    set: &ReleaseSet,
-    present: &[(ArchivePath, ReleaseEntry)],
-    before: Option<Before<'_>>,
-    in_place: Vec<Overwrite>,
-) -> SwapPlan {
+/// Plans the swap to `set`. `indices` are those that were looked at; `before` is the live release where the state vouches for
+/// it (without it every canonical name is suspect and written); `in_place` the files that may be overwritten.
+pub fn plan_swap(set: &ReleaseSet, indices: Indices, before: Option<Before<'_>>, in_place: Vec<Overwrite>) -> SwapPlan {
     let mut steps = Vec::new();
     let replaced = before.is_none_or(|before| *before.identity != set.identity);
     if let Some(digest) = set.identity.commit_digest()
@@ -128,14 +145,18 @@ pub fn plan_swap(
     steps.extend(
         in_place.into_iter().map(|overwrite| Planned { phase: Phase::InPlace, step: Step::InPlace(overwrite) }),
     );
-    for (path, entry) in present {
-        if before.is_some_and(|before| before.release.entries.get(path) == Some(entry)) {
+    for (path, entry) in indices.present {
+        if before.is_some_and(|before| before.release.entries.get(&path) == Some(&entry)) {
             continue;
         }
         let Some(digest) = entry.digests.checkable() else { continue };
-        let step = Step::Canonical { path: path.clone(), from: by_hash_path(path, &digest), digest, size: entry.size };
+        let from = by_hash_path(&path, &digest);
+        let step = Step::Canonical { path, from, digest, size: entry.size };
         steps.push(Planned { phase: Phase::Canonical, step });
     }
+    steps.extend(
+        indices.stale.into_iter().map(|stale| Planned { phase: Phase::Canonical, step: Step::Withdraw(stale) }),
+    );
     let commit = set.commit_file();
     for file in [ReleaseFile::ReleaseGpg, ReleaseFile::Release] {
         let stays = before.is_some_and(|before| before.identity.get(file) == set.identity.get(file));

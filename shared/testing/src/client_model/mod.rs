@@ -29,7 +29,7 @@ pub use reader::{BucketReader, Seen, StoreReader};
 pub use scope::Scope;
 
 use named::{Named, names_files};
-use release::Release;
+use release::{Need, Release};
 
 /// What is asked of a file; what is not known is not asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,6 +110,9 @@ pub struct View {
     /// Canonical index names that do not hold what the live release lists, where the client itself uses those by hash.
     /// Expected in the middle of a swap; never when nothing is going on.
     pub stale_names: Vec<Inconsistency>,
+    /// Canonical names of indices that are not mirrored and that hold something else: a client that finds nothing by hash asks
+    /// there next. Only in the middle of a swap too.
+    pub misleading_names: Vec<Inconsistency>,
     /// How many forms of indices were checked.
     pub indices: usize,
     /// How many files named by them were checked.
@@ -124,7 +127,7 @@ impl View {
 
     /// Whether the suite is served, the promise holds, and every canonical name fits the live release.
     pub fn is_settled(&self) -> bool {
-        self.live.is_some() && self.broken.is_empty() && self.stale_names.is_empty()
+        self.live.is_some() && self.broken.is_empty() && self.stale_names.is_empty() && self.misleading_names.is_empty()
     }
 }
 
@@ -134,7 +137,8 @@ impl fmt::Display for View {
         let (indices, files) = (self.indices, self.files);
         writeln!(out, "{live}: {indices} indices and {files} files checked, {} broken", self.broken.len())?;
         self.broken.iter().try_for_each(|wrong| writeln!(out, "  broken: {wrong}"))?;
-        self.stale_names.iter().try_for_each(|wrong| writeln!(out, "  stale name: {wrong}"))
+        self.stale_names.iter().try_for_each(|wrong| writeln!(out, "  stale name: {wrong}"))?;
+        self.misleading_names.iter().try_for_each(|wrong| writeln!(out, "  misleading name: {wrong}"))
     }
 }
 
@@ -189,7 +193,7 @@ impl ClientModel {
 
         for group in release.groups(&self.scope) {
             let (mut intact, mut broken) = (Vec::new(), Vec::new());
-            for (path, expected) in &group.required {
+            for (path, expected) in &group.forms {
                 view.indices += 1;
                 if self.without_by_hash {
                     match self.check(bucket, &in_suite(path), expected, &release_key).await {
@@ -202,19 +206,25 @@ impl ClientModel {
                 for by_hash in names_by_hash(path, expected) {
                     broken.extend(self.check(bucket, &in_suite(&by_hash), expected, &release_key).await);
                 }
-                if broken.len() == known_broken {
+                let is_intact = broken.len() == known_broken;
+                if is_intact {
                     intact.push(*path);
-                } else if self.scope.relaxed {
-                    // A form that is not mirrored has no plain name either.
-                    continue;
                 }
                 let wrong = self.check(bucket, &in_suite(path), expected, &release_key).await;
-                view.stale_names.extend(wrong);
+                if is_intact || group.need == Need::Each {
+                    view.stale_names.extend(wrong);
+                } else {
+                    view.misleading_names.extend(wrong.filter(|wrong| !is_absent(wrong)));
+                }
             }
-            if !self.scope.relaxed || intact.is_empty() {
-                view.broken.extend(broken);
-            }
-            if let Some((path, expected)) = group.to_read(|path| !self.scope.relaxed || intact.contains(&path)) {
+            let is_missed = match group.need {
+                Need::Each => true,
+                Need::One => intact.is_empty(),
+                Need::Nothing => false,
+            };
+            // A client goes on to the next form where it finds nothing, and gives up where it finds other bytes.
+            view.broken.extend(broken.into_iter().filter(|wrong| is_missed || !is_absent(wrong)));
+            if let Some((path, expected)) = group.to_read(|path| group.need == Need::Each || intact.contains(&path)) {
                 self.walk_index(bucket, &in_suite(path), &in_suite, (path, expected), &archive, &mut view).await;
             }
         }
@@ -304,6 +314,10 @@ impl ClientModel {
         self.contents.insert((key.to_owned(), seen.tag), content.clone());
         Ok(Some(content))
     }
+}
+
+fn is_absent(wrong: &Inconsistency) -> bool {
+    wrong.problem == Problem::Missing
 }
 
 fn content(bytes: &[u8]) -> Content {

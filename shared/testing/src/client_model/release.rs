@@ -18,11 +18,23 @@ pub(super) struct Release {
     entries: BTreeMap<String, Expected>,
 }
 
-/// The forms of one index that must exist: each, or one of them where the scope is relaxed.
+/// The forms of one index that clients may ask for.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
     stem: &'a str,
-    pub(super) required: Vec<(&'a str, &'a Expected)>,
+    pub(super) forms: Vec<(&'a str, &'a Expected)>,
+    /// How many of them must exist.
+    pub(super) need: Need,
+}
+
+/// How many of an index's forms must exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Each,
+    /// Where the scope is relaxed.
+    One,
+    /// Where the scope is relaxed, and clients can do without the index.
+    Nothing,
 }
 
 impl Release {
@@ -74,7 +86,8 @@ impl Release {
     }
 
     /// The indices that a mirror of this scope must have: of each, every compressed form, or the plain one where that is
-    /// all there is. An index that is empty, or that the release rules out, need not exist.
+    /// all there is. An index that is empty, or that the release rules out, need not exist. Those of which a relaxed scope
+    /// asks for less are among them: what exists has to be right.
     pub(super) fn groups(&self, scope: &Scope) -> Vec<Group<'_>> {
         let mut stems: BTreeMap<&str, Vec<(&str, &Expected)>> = BTreeMap::new();
         for (path, expected) in &self.entries {
@@ -89,22 +102,27 @@ impl Release {
                 let ruled_out = self.no_packages_for_all && stem.contains("binary-all/");
                 !empty && !ruled_out
             })
-            .map(|(stem, forms)| group(stem, &forms, scope.relaxed))
+            .map(|(stem, forms)| group(stem, &forms, scope))
             .collect()
     }
 }
 
-fn group<'a>(stem: &'a str, forms: &[(&'a str, &'a Expected)], any_form: bool) -> Group<'a> {
-    let plain_counts = forms.len() == 1 || any_form;
-    let required: Vec<_> = forms.iter().copied().filter(|(path, _)| plain_counts || *path != stem).collect();
-    Group { stem, required }
+fn group<'a>(stem: &'a str, forms: &[(&'a str, &'a Expected)], scope: &Scope) -> Group<'a> {
+    let plain_counts = forms.len() == 1 || scope.relaxed;
+    let forms: Vec<_> = forms.iter().copied().filter(|(path, _)| plain_counts || *path != stem).collect();
+    let need = match (scope.may_be_absent(stem), scope.relaxed) {
+        (true, _) => Need::Nothing,
+        (false, true) => Need::One,
+        (false, false) => Need::Each,
+    };
+    Group { stem, forms, need }
 }
 
 impl<'a> Group<'a> {
     /// The form to read if the index names files, out of those that are `there`.
     pub(super) fn to_read(&self, there: impl Fn(&str) -> bool) -> Option<(&'a str, &'a Expected)> {
         let of_suffix = |suffix: &&str| {
-            let mut forms = self.required.iter().copied();
+            let mut forms = self.forms.iter().copied();
             forms.find(|(path, _)| path.strip_prefix(self.stem) == Some(suffix) && there(path))
         };
         READABLE.iter().find_map(of_suffix).filter(|_| super::names_files(self.stem))

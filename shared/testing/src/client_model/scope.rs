@@ -12,13 +12,17 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Whether an index at this path, relative to its suite, is expected.
+    /// Whether an index at this path, relative to its suite, may be served.
     pub(super) fn admits(&self, path: &str) -> bool {
-        let may_be_absent = self.relaxed
+        self.admits_component(path) && self.admits_architecture(path)
+    }
+
+    /// Whether all forms of such an index may be absent.
+    pub(super) fn may_be_absent(&self, path: &str) -> bool {
+        self.relaxed
             && path
                 .split('/')
-                .any(|part| matches!(part, "i18n" | "dep11" | "cnf" | "Release") || part.starts_with("Contents-"));
-        !may_be_absent && self.admits_component(path) && self.admits_architecture(path)
+                .any(|part| matches!(part, "i18n" | "dep11" | "cnf" | "Release") || part.starts_with("Contents-"))
     }
 
     fn admits_component(&self, path: &str) -> bool {

@@ -21,10 +21,14 @@ use super::cloud::Part;
 
 /// Looks in which a client without by-hash met an index of the coming release under its plain name.
 pub const PLAIN_NAMES: &str = "without by-hash";
+/// Looks in which a client of a relaxed mirror, for which an index was not there by hash, met that of the coming release under
+/// its plain name.
+pub const NEW_FORMS: &str = "relaxed, a form that only the coming release has";
 /// Looks at which `Release` and `Release.gpg` were of two releases, in the middle of a swap.
 pub const DETACHED: &str = "Release and Release.gpg apart";
-/// Commits of a set whose `Release.gpg` is that of a release which was never seen, so that nothing but a keyring tells.
-pub const UNSEEN_SIGNATURE: &str = "signature of a release never seen";
+/// Commits of a set whose `Release.gpg` was spoilt in the master and is no signature at all, so that nothing but a keyring tells
+/// whose it is.
+pub const NO_SIGNATURE: &str = "a spoilt Release.gpg";
 
 /// What clients have read and hashed once and know again by its tag: one for all histories of a thread, by scope.
 #[derive(Clone, Default)]
@@ -254,8 +258,8 @@ impl Watched {
         self.newest = self.newest.max(date);
         self.apart = (!view.stale_names.is_empty()).then_some(PLAIN_NAMES);
         if self.by_hash != ByHash::None {
-            // Nobody who uses by-hash reads plain names.
-            self.apart = None;
+            // Who uses by-hash reads plain names only of what is not there by hash.
+            self.apart = (!view.misleading_names.is_empty()).then_some(NEW_FORMS);
         }
     }
 
@@ -280,10 +284,11 @@ impl Watched {
             }
             return;
         }
-        // A signature that was served before signs another text; one that was not may be the right one.
-        let is_known_signature = here[2] == before[2] && before[1].is_some() && here[1] != before[1];
-        if are_of_one(2) && !is_known_signature {
-            *sights.windows.entry(UNSEEN_SIGNATURE).or_default() += 1;
+        // A signature tells which text it is of; one that was served beside another text was looked at before.
+        let is_a_signature = self.generations.iter().any(|[_, _, signature]| here[2] == *signature);
+        let is_known = here[2] == before[2] && before[1].is_some() && here[1] != before[1];
+        if are_of_one(2) && !is_a_signature && !is_known {
+            *sights.windows.entry(NO_SIGNATURE).or_default() += 1;
         } else {
             sights.broken.push(format!(
                 "{}, after effect {}: release files of different generations were committed",
