@@ -221,6 +221,42 @@ async fn an_object_that_changes_or_vanishes_between_the_look_and_the_reading_is_
 }
 
 #[tokio::test]
+async fn a_copy_that_is_denied_is_an_error_and_no_reason_to_wait() {
+    let generations = history(2);
+    let mut world = serving(&generations[0]).await;
+    world.upload_changes(&generations[1]);
+    world.uploads();
+    deny(&world, S3Operation::CopyObject, &greeting(&generations[1]));
+    let error = world.publish(look()).await.unwrap_err();
+    assert!(!error.is_retryable(), "{error:?}");
+    assert!(world.serves(&generations[0]).await);
+    world.s3.clear_troubles();
+    assert_eq!(world.publish(look()).await.unwrap().outcome, Outcome::Swapped);
+    assert!(world.serves(&generations[1]).await);
+}
+
+#[tokio::test]
+async fn a_file_that_is_served_and_lost_everywhere_is_missed_by_the_next_release_too() {
+    let generations = history(2);
+    let mut world = serving(&generations[0]).await;
+    let stays = |key: &&str| generations[0].files.contains_key(*key) && key.ends_with("_amd64.deb");
+    let lost = generations[1].pool_keys().find(stays).unwrap().to_owned();
+    for bucket in [MASTER, REGION] {
+        world.s3.uproot(bucket, &lost).unwrap();
+    }
+    let report = world.publish(PublishRequest { full: true, ..look() }).await.unwrap();
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
+    world.upload_changes(&generations[1]);
+    world.settle().await;
+    let report = world.reports.last().unwrap();
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
+    assert_eq!(report.missing[0].key, lost);
+    world.upload(&lost, generations[1].files[&lost].clone());
+    world.settle().await;
+    assert!(world.serves(&generations[1]).await);
+}
+
+#[tokio::test]
 async fn while_a_state_cannot_be_read_no_bytes_give_way() {
     let generations = history(2);
     let start = serving(&generations[0]).await;

@@ -90,3 +90,106 @@ async fn a_crowded_directory_is_not_listed_to_its_end() {
     let listings = usize::try_from(world.s3.count(is_listing).requests).unwrap();
     assert!((1..=limits::SPARE_PAGES).contains(&listings), "{listings} pages");
 }
+
+/// Requests of one kind for keys of the pool.
+fn pool_requests(world: &World, bucket: &str, operation: S3Operation) -> u64 {
+    let is_one = |request: &Request| {
+        request.operation == operation && request.bucket == bucket && request.key.starts_with("pool/")
+    };
+    world.s3.count(is_one).requests
+}
+
+#[tokio::test]
+async fn a_file_that_is_here_counts_though_its_directory_is_too_crowded_to_be_listed() {
+    let generation = big();
+    let (mut world, last) = all_but_the_last(&generation);
+    world.s3.plant(REGION, &last, generation.files[&last].clone()).unwrap();
+    for number in 0..6_000 {
+        world.s3.plant(REGION, &format!("pool/main/b/aaa/{number:05}"), "").unwrap();
+    }
+    assert!(last.starts_with("pool/main/b/bulk-"));
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+    assert!(world.serves(&generation).await);
+}
+
+#[tokio::test]
+async fn a_first_fill_asks_for_listings_and_not_for_each_file_whatever_else_lies_beside_them() {
+    let packages = 2_500;
+    let maker = ArchiveMaker::new(11).suite("sid").components(&["main"]).architectures(&["amd64"]);
+    let generation = maker.bulk(packages, BulkContent::Shared, 0).generation(1).unwrap();
+    let mut world = World::default();
+    world.upload_keys(&generation, generation.files.keys());
+    // Fewer than the files to be found lie in their directory, and far more in one that comes before it.
+    for number in 0..2_000 {
+        world.upload(&format!("pool/main/b/aaa/{number:05}"), "");
+    }
+    for number in 0..8_000 {
+        world.upload(&format!("pool/main/b-side/{number:05}"), "");
+    }
+    drop(world.uploads());
+    world.s3.forget_requests();
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+    let looks = [MASTER, REGION].map(|bucket| pool_requests(&world, bucket, S3Operation::HeadObject));
+    assert_eq!(looks, [0, 0], "the listings told of every file");
+    assert_eq!(pool_requests(&world, REGION, S3Operation::CopyObject), packages as u64);
+    assert!(world.serves(&generation).await);
+}
+
+/// A Region that serves the first of two generations, and the second in the master, nearly all of its files new. `lost` says
+/// of their numbers, in the index's order, whether the master lacks them; the events of the others did their work if
+/// `with_events`.
+async fn big_update(with_events: bool, lost: impl Fn(usize) -> bool) -> (World, Generation, Vec<String>) {
+    let maker = ArchiveMaker::new(11).suite("sid").components(&["main"]).architectures(&["amd64"]);
+    let generations = maker.bulk(4_000, BulkContent::Shared, 4_000).history(2).unwrap();
+    let [first, second] = <[Generation; 2]>::try_from(generations).unwrap();
+    let mut world = World { batch_size: 1_000, ..World::default() };
+    world.upload_changes(&first);
+    world.settle().await;
+    assert!(world.serves(&first).await);
+    // By their keys they are in the order in which the index names them.
+    let new: Vec<String> = second.changed.iter().filter(|key| key.starts_with("pool/")).cloned().collect();
+    assert!(new.len() > limits::CHUNK + 100, "{} are too few", new.len());
+    let is_lost = |key: &String| new.iter().position(|other| other == key).is_some_and(&lost);
+    world.upload_keys(&second, second.changed.iter().filter(|key| !is_lost(key)));
+    if with_events {
+        world.replicate().await;
+    }
+    drop(world.uploads());
+    world.queue.take();
+    world.s3.forget_requests();
+    (world, second, new)
+}
+
+#[tokio::test]
+async fn an_update_that_events_brought_is_looked_at_file_by_file_once_and_nothing_is_listed() {
+    let (mut world, second, new) = big_update(true, |_| false).await;
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+    let listings = [MASTER, REGION].map(|bucket| pool_requests(&world, bucket, S3Operation::ListObjectsV2));
+    assert_eq!(listings, [0, 0]);
+    assert_eq!(pool_requests(&world, REGION, S3Operation::HeadObject), new.len() as u64);
+    assert!(world.serves(&second).await);
+}
+
+#[tokio::test]
+async fn an_update_whose_events_were_lost_is_listed_after_a_few_looks() {
+    let (mut world, second, new) = big_update(false, |_| false).await;
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+    assert_eq!(pool_requests(&world, REGION, S3Operation::HeadObject), limits::PROBES as u64);
+    assert_eq!(pool_requests(&world, REGION, S3Operation::CopyObject), new.len() as u64);
+    assert!(world.serves(&second).await);
+}
+
+#[tokio::test]
+async fn all_that_an_update_lacks_is_told_however_far_apart_it_is() {
+    let lost = [1, limits::CHUNK];
+    let (mut world, second, new) = big_update(true, |number| lost.contains(&number)).await;
+    let report = world.publish_suite(SUITE).await;
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, lost.len()), "{report:#?}");
+    let told: Vec<&str> = report.missing.iter().map(|missing| missing.key.as_str()).collect();
+    assert_eq!(told, lost.map(|number| new[number].as_str()));
+    for number in lost {
+        world.upload(&new[number], second.files[&new[number]].clone());
+    }
+    world.settle().await;
+    assert!(world.serves(&second).await);
+}

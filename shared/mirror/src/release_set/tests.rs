@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use proptest::prelude::*;
+use suitecast_testing::archive_maker::ArchiveKey;
 
 use super::*;
 use crate::samples::{clear_signed, detached, files, of_day};
@@ -69,6 +70,19 @@ fn a_new_signature_over_the_old_files_is_told_apart() {
     assert_eq!(problem(given, Some(&live)), SetProblem::SignatureAlone);
     assert!(ReleaseSet::read(files(9, "b"), Some(&Identity::of(&live))).is_ok(), "both signatures are new");
     assert!(ReleaseSet::read(live.clone(), Some(&Identity::of(&live))).is_ok(), "nothing is new");
+}
+
+#[test]
+fn a_signature_that_tells_by_itself_whose_it_is_is_believed_over_what_is_live() {
+    let key = ArchiveKey::from_seed(1).unwrap();
+    let signature = key.detached(of_day(10).as_bytes(), "2026-11-10T12:00:00Z".parse().unwrap()).unwrap();
+    let signed_by_it = |day| ReleaseFiles { release_gpg: Some(signature.clone()), ..detached(day, "a") };
+    // Somebody served the signature of the tenth beside the release of the ninth; the tenth is whole all the same.
+    let live = signed_by_it(9);
+    let whole = ReleaseSet::read(signed_by_it(10), Some(&Identity::of(&live))).unwrap();
+    assert_eq!(whole.fit, Fit::Fits);
+    assert_eq!(ReleaseSet::read(live, None).unwrap().fit, Fit::OfAnotherText);
+    assert_eq!(ReleaseSet::read(detached(10, "a"), None).unwrap().fit, Fit::Unknown);
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! What becomes of an upload, one by one: what is copied at once, what is left for later, and what its message is told.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use bytes::Bytes;
+use suitecast_archive::{Digest, DigestAlgorithm, Scope, SuitePatterns};
+use suitecast_engine::replicate::{self, ReplicateReport, Upload, UploadOutcome};
+use suitecast_engine::{EngineError, Outcome};
+use suitecast_store::{ObjectHeaders, PutRequest, WriteCondition};
+use suitecast_testing::archive_maker::{ArchiveMaker, ByHash};
+use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
+use suitecast_tests::world::{REGION, World};
+
+/// Of five bytes.
+fn upload(key: &str) -> Upload {
+    Upload { key: key.to_owned(), version: None, size: Some(5) }
+}
+
+async fn replicate(world: &World, keys: &[&str]) -> ReplicateReport {
+    let uploads: Vec<Upload> = keys.iter().map(|key| upload(key)).collect();
+    replicate::run(&world.ports, &world.settings, &uploads).await
+}
+
+/// What became of one upload.
+async fn outcome(world: &World, key: &str) -> Result<UploadOutcome, EngineError> {
+    replicate(world, &[key]).await.uploads.remove(0)
+}
+
+#[tokio::test]
+async fn an_upload_that_is_gone_again_is_done_with_and_one_that_may_not_be_copied_comes_back() {
+    let world = World::default();
+    let (there, gone, denied) = ("pool/main/a/a/a_1_all.deb", "pool/main/b/b/b_1_all.deb", "pool/main/c/c/c_1_all.deb");
+    for key in [there, denied] {
+        world.upload(key, "bytes");
+    }
+    world.s3.trouble(TroubleRule::once(Trouble::Denied).on(S3Operation::CopyObject).at(REGION, denied));
+    let report = replicate(&world, &[there, gone, denied]).await;
+    assert_eq!(*report.uploads[0].as_ref().unwrap(), UploadOutcome::Copied);
+    assert_eq!(*report.uploads[1].as_ref().unwrap(), UploadOutcome::Vanished);
+    let error = report.uploads[2].as_ref().unwrap_err();
+    assert!(error.to_string().contains(denied) && !error.is_retryable(), "{error:?}");
+    assert_eq!(world.s3.keys(REGION, "pool/"), [there]);
+    // The message that came back finds what the first one brought, and brings the rest.
+    let report = replicate(&world, &[there, denied]).await;
+    assert_eq!(*report.uploads[0].as_ref().unwrap(), UploadOutcome::Present);
+    assert_eq!(*report.uploads[1].as_ref().unwrap(), UploadOutcome::Copied);
+    assert_eq!((report.objects_copied, report.bytes_copied), (1, 5));
+}
+
+#[tokio::test]
+async fn a_by_hash_file_is_copied_where_everything_or_its_directory_is_mirrored_and_left_to_publish_elsewhere() {
+    let maker =
+        ArchiveMaker::new(3).suite("bookworm").components(&["main", "contrib"]).architectures(&["amd64", "arm64"]);
+    let generation = maker.by_hash(ByHash::Sha256).generation(1).unwrap();
+    let start = World::default();
+    start.upload_changes(&generation);
+    let of = |directory: &str| {
+        let begin = format!("dists/bookworm/{directory}/by-hash/");
+        generation.files.keys().find(|key| key.starts_with(&begin)).unwrap().clone()
+    };
+    let (main, contrib, other) = (of("main/binary-amd64"), of("contrib/binary-amd64"), of("main/binary-arm64"));
+    let narrow = Scope {
+        components: Some(vec!["main".to_owned()]),
+        architectures: Some(vec!["amd64".to_owned()]),
+        ..Scope::everything()
+    };
+    let some = SuitePatterns::parse("bookworm").unwrap();
+    for (scope, suites, copied) in [
+        (Scope::everything(), SuitePatterns::everything(), [true, true, true]),
+        (narrow, SuitePatterns::everything(), [true, false, false]),
+        // Which of the suite's indices are needed is for its release to say.
+        (Scope::everything(), some, [false, false, false]),
+    ] {
+        let mut world = start.fork();
+        world.settings.scope = scope;
+        world.settings.suites = suites;
+        for (key, copied) in [&main, &contrib, &other].into_iter().zip(copied) {
+            let expected = if copied { UploadOutcome::Copied } else { UploadOutcome::LeftToPublish };
+            assert_eq!(outcome(&world, key).await.unwrap(), expected, "{key}");
+            assert_eq!(world.s3.peek(REGION, key).is_some(), copied, "{key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_by_hash_file_with_other_bytes_than_its_name_says_is_told_from_one_with_the_right_ones() {
+    let world = World::default();
+    let name = |algorithm, bytes: &[u8]| {
+        let directory = if algorithm == DigestAlgorithm::Sha256 { "SHA256" } else { "SHA512" };
+        format!("dists/bookworm/main/binary-amd64/by-hash/{directory}/{}", Digest::of(algorithm, bytes))
+    };
+    let right = name(DigestAlgorithm::Sha256, b"bytes");
+    let wrong = name(DigestAlgorithm::Sha256, b"others");
+    // S3 computes no SHA512, so publish is the one to judge it.
+    let unproven = name(DigestAlgorithm::Sha512, b"bytes");
+    for (key, expected) in
+        [(&right, UploadOutcome::Copied), (&wrong, UploadOutcome::LeftToPublish), (&unproven, UploadOutcome::Copied)]
+    {
+        world.upload(key, "bytes");
+        assert_eq!(outcome(&world, key).await.unwrap(), expected, "{key}");
+    }
+}
+
+/// Uploads as `aws s3 cp` does by default these days: S3 computes a digest and keeps it.
+async fn upload_with_digest(world: &World, key: &str, bytes: Bytes) {
+    let request =
+        PutRequest { key: key.to_owned(), bytes, condition: WriteCondition::Always, headers: ObjectHeaders::default() };
+    world.ports.master.put(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_the_master_knows_digests_what_is_wrong_is_told_before_any_byte_moves() {
+    let maker = ArchiveMaker::new(3).suite("bookworm").components(&["main"]).architectures(&["amd64"]);
+    let generation = maker.plain_packages(1).generation(1).unwrap();
+    let wrong = generation.pool_keys().next().unwrap().to_owned();
+    let mut world = World::default();
+    for (key, bytes) in &generation.files {
+        // Of the right size, so that nothing else tells.
+        let bytes = if *key == wrong { vec![b'x'; bytes.len()].into() } else { bytes.clone() };
+        upload_with_digest(&world, key, bytes).await;
+    }
+    drop(world.uploads());
+    let report = world.publish_suite("dists/bookworm").await;
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
+    assert_eq!(report.missing[0].key, wrong);
+    assert_eq!(world.s3.peek(REGION, &wrong), None, "it was copied to find out");
+    upload_with_digest(&world, &wrong, generation.files[&wrong].clone()).await;
+    world.replicate().await;
+    world.settle().await;
+    assert!(world.serves(&generation).await, "{:#?}", world.reports.last());
+}
