@@ -105,8 +105,8 @@ bench: ## Requests and memory at the size of Debian's main, against their budget
 	cargo run --release --quiet --locked --package suitecast-tests --bin budgets
 
 .PHONY: mutants
-mutants: $(MUTANTS) ## That tests notice when the code of mirror and engine is changed; FILE=shared/engine/src/lease.rs for less
-	@python3 tests/tools/mutants.py --program $(MUTANTS) $(if $(FILE),--file "$(FILE)")
+mutants: $(MUTANTS) ## That tests notice when the code of mirror and engine is changed: FILE=shared/engine/src/lease.rs for less, VERIFY=15 to try verdicts by builds of their own
+	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 python3 -u -m mutants --program $(MUTANTS) $(if $(FILE),--file "$(FILE)") $(if $(VERIFY),--verify $(VERIFY))
 
 ##@ Running it
 

@@ -1,0 +1,196 @@
+"""`python -m mutants --program …/cargo-mutants`: changes the code of `shared/mirror` and `shared/engine` in small ways, one at a
+time, and counts how often a test turns red. Prints what no test noticed and, in the end, one line; ends non-zero below the
+promised share. `tests/mutants.md` has the reasons of those that survive for good.
+
+The results stay in `target/mutants/verdicts.json`.
+"""
+
+import argparse
+import dataclasses
+import json
+import random
+import sys
+import threading
+import time
+
+from mutants.building import ROOT, BuildError, Tree
+from mutants.judging import CAUGHT, MISSED, TIMEOUT, UNVIABLE, Judge, Verdict, each, observe, tests_of, verdict_by
+from mutants.listing import digest_of, mutants_of
+from mutants.switches import write
+
+# Of the mutants that compile, in percent, in each package.
+SHARE = 95
+PACKAGES = ["mirror", "engine"]
+VERDICTS = ROOT / "verdicts.json"
+UNVIABLES = ROOT / "unviable.json"
+
+
+def build_switched(mutants):
+    """The test binaries with all switches, what was written, and which mutants the compiler takes for nonsense."""
+    tree = Tree("switched")
+    digest = digest_of(mutants)
+    known = json.loads(UNVIABLES.read_text()) if UNVIABLES.exists() else {}
+    left_out = set(known["numbers"]) if known.get("digest") == digest else set()
+    tree.copy()
+    while True:
+        arms = write(tree, mutants, left_out)
+        try:
+            binaries = [binary for package in PACKAGES for binary in tree.build(package)]
+            break
+        except BuildError as failure:
+            nonsense = {
+                arms.mutant_at(span["file_name"], span["line_start"])
+                for error in failure.errors
+                for span in error["spans"]
+                if span["is_primary"]
+            } - {None}
+            if not nonsense:
+                raise
+            left_out |= nonsense
+            print(f"{len(left_out)} of {len(mutants)} mutants do not compile so far")
+    UNVIABLES.write_text(json.dumps({"digest": digest, "numbers": sorted(left_out)}))
+    return binaries, arms, left_out
+
+
+def build_plain(mutant):
+    """The test binaries of a tree with one change, as cargo-mutants makes it; None if it does not compile."""
+    tree = Tree("plain")
+    tree.copy()
+    tree.write(mutant.file, mutant.changed)
+    try:
+        return tree.build(mutant.package)
+    except BuildError:
+        return None
+
+
+def judge_plain(mutant, tests):
+    """The verdict on a mutant, by a build of its own and the same tests."""
+    binaries = build_plain(mutant)
+    if binaries is None:
+        return Verdict(UNVIABLE)
+    by_name = {(binary.package, binary.name): binary for binary in binaries}
+    built = [
+        dataclasses.replace(test, binary=by_name[test.binary.package, test.binary.name])
+        for test in tests
+    ]
+    return verdict_by(built, {})
+
+
+class Record:
+    """The verdicts of this run and, by the mutants' names, those of runs before it, kept in a file as they are given."""
+
+    def __init__(self, mutants, keep_earlier):
+        self.mutants = mutants
+        self.given = {}
+        earlier = json.loads(VERDICTS.read_text()) if VERDICTS.exists() else {}
+        names = {mutant.name for mutant in mutants}
+        self.by_name = {name: found for name, found in earlier.items() if name in names} if keep_earlier else {}
+        self.lock = threading.Lock()
+
+    def was_missed(self, mutant):
+        return self.by_name.get(mutant.name, [MISSED])[0] == MISSED
+
+    def add(self, number, verdict, reaching):
+        mutant = self.mutants[number]
+        with self.lock:
+            self.given[number] = verdict
+            self.by_name[mutant.name] = [verdict.kind, verdict.test]
+            VERDICTS.write_text(json.dumps(self.by_name, indent=1))
+            if verdict.kind == MISSED:
+                print(f"missed by {len(reaching)} tests: {mutant.name}")
+            if len(self.given) % 100 == 0:
+                print(f"{len(self.given)} judged")
+
+    def kinds(self, package):
+        return [kind for name, (kind, _) in self.by_name.items() if name.startswith(f"shared/{package}/")]
+
+    def survivors(self):
+        return sorted(name for name, (kind, _) in self.by_name.items() if kind == MISSED)
+
+
+def judge_all(mutants, numbers, workers, record):
+    """Gives the verdicts on the mutants of these numbers; the judge that gave them."""
+    binaries, arms, unviable = build_switched(mutants)
+    tests = [test for binary in binaries for test in tests_of(binary)]
+    began = time.monotonic()
+    observe(tests, workers)
+    print(f"{len(tests)} tests are green without a mutant, in {time.monotonic() - began:.0f} s")
+    judge = Judge(tests, arms.function_of)
+
+    def judge_one(number):
+        mutant = mutants[number]
+        reaching = judge.tests_for(number, mutant.package)
+        record.add(number, Verdict(UNVIABLE) if number in unviable else judge.judge(number, mutant), reaching)
+
+    each(judge_one, [number for number in numbers if mutants[number].is_switchable], workers)
+    # One at a time: each build takes all processors.
+    for number in (number for number in numbers if not mutants[number].is_switchable):
+        reaching = judge.tests_for(number, mutants[number].package)
+        record.add(number, judge_plain(mutants[number], reaching), reaching)
+    return judge
+
+
+def verify(mutants, verdicts, judge, count, seed):
+    """Gives so many verdicts once more, by a build of the one change, and says whether they are the same."""
+    drawn = random.Random(seed).sample(sorted(verdicts), count)
+    print(f"verifying {len(drawn)} of {len(verdicts)}, drawn by --seed {seed}")
+    differ = 0
+    for number in drawn:
+        mutant, verdict = mutants[number], verdicts[number]
+        tests = judge.tests_for(number, mutant.package)
+        if verdict.test:
+            tests = [test for test in tests if str(test) == verdict.test]
+        again = judge_plain(mutant, tests)
+        is_same = again.kind == verdict.kind
+        differ += not is_same
+        print(f"{'same' if is_same else 'DIFFERS'}: {verdict.kind} switched, {again.kind} built: {mutant.name}", flush=True)
+    print(f"verified: {len(drawn)} drawn, {differ} differ")
+    return differ == 0
+
+
+def line(title, kinds):
+    """The figures, for a person. A mutant that does not compile tells nothing of the tests."""
+    count = {kind: kinds.count(kind) for kind in (CAUGHT, MISSED, TIMEOUT, UNVIABLE)}
+    tested = count[CAUGHT] + count[MISSED] + count[TIMEOUT]
+    # A test that hangs is as red as one that fails.
+    caught = count[CAUGHT] + count[TIMEOUT]
+    share = 100 * caught / tested if tested else 0
+    print(
+        f"{title}: tested={tested} caught={caught} ({share:.1f}%) missed={count[MISSED]} "
+        f"timeout={count[TIMEOUT]} unviable={count[UNVIABLE]}"
+    )
+    return share >= SHARE
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--program", required=True, help="where cargo-mutants is")
+    arguments.add_argument("--file", help="only what this file holds")
+    arguments.add_argument("--again", action="store_true", help="only what was missed the last time")
+    arguments.add_argument("--workers", type=int, default=2, help="how many tests run side by side")
+    arguments.add_argument("--verify", type=int, default=0, metavar="N", help="try N verdicts, drawn at random, by builds of their own")
+    arguments.add_argument("--seed", type=int, help="draw by this")
+    options = arguments.parse_args()
+    ROOT.mkdir(parents=True, exist_ok=True)
+    mutants = [mutant for package in PACKAGES for mutant in mutants_of(options.program, package)]
+    print(f"{len(mutants)} mutants")
+    record = Record(mutants, options.again)
+    numbers = [
+        number
+        for number, mutant in enumerate(mutants)
+        if (not options.file or mutant.file == options.file) and (not options.again or record.was_missed(mutant))
+    ]
+    judge = judge_all(mutants, numbers, options.workers, record)
+    is_verified = True
+    if options.verify:
+        seed = random.randrange(1 << 32) if options.seed is None else options.seed
+        is_verified = verify(mutants, record.given, judge, min(options.verify, len(numbers)), seed)
+    for name in record.survivors():
+        print(f"missed: {name}")
+    is_enough = all([line(package, record.kinds(package)) for package in PACKAGES if record.kinds(package)])
+    line("mutants", [kind for package in PACKAGES for kind in record.kinds(package)])
+    return 0 if is_enough and is_verified else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
