@@ -36,13 +36,27 @@ ENGINE_TESTS = [
     "uploads",
     "wake_ups",
 ]
-# Of the whole workspace, so that cargo takes what else it depends on from where `make test` left it.
-TARGETS = {
-    "mirror": [["--package", "suitecast-mirror", "--lib"], ["--workspace", "--test", "golden"]],
-    "engine": [["--workspace", *(word for test in ENGINE_TESTS for word in ("--test", test))]],
-}
+PACKAGES = ["mirror", "engine"]
+
+
+def targets(package, names):
+    """The arguments of the builds that make the test binaries of these names; of all of the package's without names."""
+    # Of the whole workspace, so that cargo takes what else it depends on from where `make test` left it.
+    groups = {
+        "mirror": {"suitecast_mirror": ["--package", "suitecast-mirror", "--lib"], "golden": ["--workspace", "--test", "golden"]},
+        "engine": {test: ["--test", test] for test in ENGINE_TESTS},
+    }[package]
+    wanted = [arguments for name, arguments in groups.items() if names is None or name in names]
+    if package == "engine":
+        return [["--workspace", *(word for arguments in wanted for word in arguments)]]
+    return wanted
+
+
 # They are built once, and run thousands of times.
-OPTIMISED = {"archive": 2, "engine": 1, "mirror": 1, "store": 1, "testing": 2, "tests": 1}
+OPTIMISED = {"archive": 2, "engine": 1, "store": 1, "testing": 2, "tests": 1}
+# By this alone cargo tells what it builds of one tree, mirror and all that depends on it, from what it builds of another:
+# they share the folder target/, and 0 is that of `make test`.
+LEVEL_OF_MIRROR = {"switched": 1, "plain": 2}
 
 
 @dataclasses.dataclass
@@ -80,7 +94,14 @@ class Tree:
             if path.is_file() and str(path.relative_to(self.path)) not in files:
                 path.unlink()
         for file in files:
-            self.write(file, (self.source / file).read_bytes())
+            self.write(file, self.content_of(file))
+
+    def content_of(self, file):
+        content = (self.source / file).read_bytes()
+        if file == "tests/Cargo.toml":
+            # None of the tests run here needs the package's programs, and cargo would build them along.
+            return content.replace(b"[package]\n", b"[package]\nautobins = false\n", 1)
+        return content
 
     def write(self, file, content):
         """Writes a file, unless it is so already."""
@@ -90,13 +111,13 @@ class Tree:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
 
-    def build(self, package):
-        """Builds the test binaries of a package and says which there are."""
-        return [binary for targets in TARGETS[package] for binary in self.build_targets(package, targets)]
+    def build(self, package, names=None):
+        """Builds the test binaries of these names, or all of the package's, and says which there are."""
+        return [binary for arguments in targets(package, names) for binary in self.build_by(package, arguments)]
 
-    def build_targets(self, package, targets):
-        command = ["cargo", "test", "--no-run", "--locked", "--quiet", "--message-format", "json", *targets]
-        for crate, level in OPTIMISED.items():
+    def build_by(self, package, arguments):
+        command = ["cargo", "test", "--no-run", "--locked", "--quiet", "--message-format", "json", *arguments]
+        for crate, level in (OPTIMISED | {"mirror": LEVEL_OF_MIRROR[self.path.name]}).items():
             command += ["--config", f"profile.dev.package.suitecast-{crate}.opt-level={level}"]
         environment = os.environ | {"CARGO_TARGET_DIR": str(self.source / "target"), "CARGO_TERM_COLOR": "never"}
         built = subprocess.run(command, cwd=self.path, env=environment, check=False, capture_output=True, text=True)

@@ -99,6 +99,26 @@ async fn an_update_costs_what_changed_and_not_what_there_is() {
     }
 }
 
+/// What an update shares with what is served is vouched for by that, in whole components: nobody asks for it.
+#[tokio::test]
+async fn an_update_asks_for_nothing_of_a_component_that_it_does_not_touch() {
+    let maker = maker().components(&["main", "contrib"]).architectures(&["amd64"]).plain_packages(2);
+    let history = maker.history(2).unwrap();
+    let [first, second] = &history[..] else { unreachable!("two were asked for") };
+    let untouched = ["dists/bookworm/contrib/", "pool/contrib/"];
+    let is_untouched = |key: &str| untouched.iter().any(|prefix| key.starts_with(prefix));
+    assert!(first.files.keys().any(|key| is_untouched(key)) && !second.changed.iter().any(|key| is_untouched(key)));
+    let mut world = World::default();
+    world.upload_changes(first);
+    world.settle().await;
+    world.upload_changes(second);
+    world.replicate().await;
+    world.s3.forget_requests();
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+    assert_eq!(world.s3.count(|request| is_untouched(&request.key)).requests, 0);
+    assert!(world.serves(second).await);
+}
+
 /// So many changes that listings come into question are no dearer than few.
 #[tokio::test]
 async fn a_large_update_is_no_dearer_a_key_than_a_small_one() {

@@ -236,27 +236,6 @@ async fn a_copy_that_is_denied_is_an_error_and_no_reason_to_wait() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_served_and_lost_everywhere_is_missed_by_the_next_release_too() {
-    let generations = history(2);
-    let mut world = serving(&generations[0]).await;
-    let stays = |key: &&str| generations[0].files.contains_key(*key) && key.ends_with("_amd64.deb");
-    let lost = generations[1].pool_keys().find(stays).unwrap().to_owned();
-    for bucket in [MASTER, REGION] {
-        world.s3.uproot(bucket, &lost).unwrap();
-    }
-    let report = world.publish(PublishRequest { full: true, ..look() }).await.unwrap();
-    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
-    world.upload_changes(&generations[1]);
-    world.settle().await;
-    let report = world.reports.last().unwrap();
-    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
-    assert_eq!(report.missing[0].key, lost);
-    world.upload(&lost, generations[1].files[&lost].clone());
-    world.settle().await;
-    assert!(world.serves(&generations[1]).await);
-}
-
-#[tokio::test]
 async fn while_a_state_cannot_be_read_no_bytes_give_way() {
     let generations = history(2);
     let start = serving(&generations[0]).await;
@@ -280,6 +259,14 @@ async fn while_a_state_cannot_be_read_no_bytes_give_way() {
     deny(&denied, S3Operation::GetObject, &pinned[0]);
     assert!(!denied.publish(look()).await.unwrap_err().is_retryable());
     assert_eq!(denied.s3.peek(REGION, &key).unwrap(), "bytes that nobody is known to name");
+
+    let mut index_denied = start.fork();
+    for key in index_denied.s3.keys(REGION, &format!("{SUITE}/main/binary-amd64/by-hash/")) {
+        deny(&index_denied, S3Operation::GetObject, &key);
+    }
+    let report = index_denied.publish(look()).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Refused, "an index that cannot be read may name anything: {report:#?}");
+    assert_eq!(index_denied.s3.peek(REGION, &key).unwrap(), "bytes that nobody is known to name");
 
     // One that is gone was never served, or serves nobody any more.
     let mut gone = start.fork();

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use suitecast_archive::SuiteName;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_engine::{Outcome, Ports};
@@ -125,6 +125,21 @@ async fn how_long_a_release_waits_is_counted_from_when_it_was_first_missed() {
     world.upload_keys(second, second.changed.iter().filter(|key| key.contains("dists/")));
     let report = world.publish_suite(SUITE).await;
     assert_eq!((report.outcome, report.waiting_seconds), (Outcome::Waiting, 0));
+}
+
+#[tokio::test]
+async fn how_long_a_release_took_to_its_clients_is_counted_from_its_date_and_told_when_it_is_new_to_them() {
+    let generation = maker().generation(1).unwrap();
+    let mut world = World::default();
+    world.upload_changes(&generation);
+    drop(world.uploads());
+    let suite = SuiteName::parse(SUITE).unwrap();
+    let dry = world.publish(PublishRequest { dry_run: true, ..PublishRequest::new(suite.clone()) }).await.unwrap();
+    let date: Timestamp = dry.master_date.unwrap().parse().unwrap();
+    world.clock.set(date + SignedDuration::from_secs(75));
+    assert_eq!(world.publish_suite(SUITE).await.lag_seconds, Some(75));
+    let again = world.publish(PublishRequest { full: true, ..PublishRequest::new(suite) }).await.unwrap();
+    assert_eq!((again.outcome, again.lag_seconds), (Outcome::Swapped, None));
 }
 
 #[tokio::test]

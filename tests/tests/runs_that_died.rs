@@ -11,6 +11,7 @@ use suitecast_engine::Outcome;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_store::{GetCondition, GetRequest, Got, Store};
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices, Signing};
+use suitecast_testing::strict::{Request, S3Operation};
 use suitecast_testing::{Aftermath, Moment};
 use suitecast_tests::edits::{with_changed_file, with_release};
 use suitecast_tests::watcher::Watcher;
@@ -322,4 +323,42 @@ async fn one_suite_that_cannot_be_audited_does_not_keep_the_others_from_it() {
         let suite = SuiteName::parse(&format!("dists/{suite}")).unwrap();
         assert!(audited.contains(&suite), "{suite} was never looked at: {audited:?}");
     }
+}
+
+#[tokio::test]
+async fn the_release_files_that_clients_see_are_listed_once_after_a_run_died_and_not_where_they_are_recorded() {
+    let generations = maker().history(2).unwrap();
+    let start = serving(&generations[0]).await;
+    start.upload_changes(&generations[1]);
+    drop(start.uploads());
+    let listings = |world: &World| {
+        let is_one = |request: &Request| {
+            request.operation == S3Operation::ListObjectsV2
+                && request.bucket == REGION
+                && request.key == format!("{SUITE}/")
+        };
+        world.s3.count(is_one).requests
+    };
+    let mut whole = start.fork();
+    let commit = Arc::new(Mutex::new(0));
+    let into = Arc::clone(&commit);
+    whole.faults.observe(move |effect| {
+        if effect.key == format!("{SUITE}/InRelease") {
+            *into.lock().unwrap() = effect.number;
+        }
+    });
+    whole.s3.forget_requests();
+    assert_eq!(whole.publish(look()).await.unwrap().outcome, Outcome::Swapped);
+    assert_eq!(listings(&whole), 0);
+
+    let mut dead = start.fork();
+    let commit = *commit.lock().unwrap();
+    dead.faults.fail(commit, Moment::After, Aftermath::Crash);
+    dead.publish(look()).await.unwrap_err();
+    assert!(dead.serves(&generations[1]).await, "it died behind its commit");
+    dead.faults.repair();
+    dead.clock.advance(PAST_THE_LEASE);
+    dead.s3.forget_requests();
+    assert_eq!(dead.publish(look()).await.unwrap().outcome, Outcome::UpToDate);
+    assert_eq!(listings(&dead), 1);
 }

@@ -98,6 +98,24 @@ async fn a_run_whose_slice_ends_asks_for_the_rest_with_all_that_was_asked_of_it_
 }
 
 #[tokio::test]
+async fn what_one_index_names_is_not_looked_at_again_while_a_file_of_another_is_waited_for() {
+    let mut world = World::default();
+    let generation = two_components(&world);
+    let is_held = |key: &&str| key.starts_with("pool/main/") && key.ends_with("_amd64.deb");
+    let held = generation.pool_keys().find(is_held).unwrap().to_owned();
+    world.s3.uproot(MASTER, &held).unwrap();
+    assert_eq!(world.publish_suite("dists/sid").await.outcome, Outcome::Waiting);
+    world.s3.forget_requests();
+    assert_eq!(world.publish_suite("dists/sid").await.outcome, Outcome::Waiting);
+    let looked_at = |component: &str| {
+        let prefix = format!("pool/{component}/");
+        world.s3.count(|request| request.bucket == REGION && request.key.starts_with(&prefix)).requests
+    };
+    assert_eq!(looked_at("contrib"), 0);
+    assert!(looked_at("main") > 0);
+}
+
+#[tokio::test]
 async fn each_full_check_looks_at_everything_whatever_the_one_before_it_verified() {
     let mut world = world_of_short_slices();
     let generation = two_components(&world);
