@@ -1,6 +1,6 @@
 """Proves with `cargo tree` that the crates keep to their layers; prints what does not, and ends non-zero then.
 
-functions → lambda, engine → store, mirror → signature → archive, never back; archive, signature and mirror know no runtime and no cloud; no function links
+functions, cli → lambda, engine → store, mirror → signature → archive, never back; archive, signature and mirror know no runtime and no cloud; no function links
 the test doubles.
 """
 
@@ -16,6 +16,7 @@ LAYERS = {
     "suitecast-engine": {"suitecast-archive", "suitecast-mirror", "suitecast-signature", "suitecast-store"},
 }
 LAYERS["suitecast-lambda"] = LAYERS["suitecast-engine"] | {"suitecast-engine"}
+LAYERS["suitecast-cli"] = LAYERS["suitecast-lambda"] | {"suitecast-lambda"}
 LAYERS["suitecast-replicate"] = LAYERS["suitecast-publish"] = LAYERS["suitecast-lambda"] | {"suitecast-lambda"}
 
 PURE = ("suitecast-archive", "suitecast-signature", "suitecast-mirror")

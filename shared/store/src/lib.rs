@@ -17,4 +17,6 @@ pub use port::{
     Body, Copied, CopyCondition, CopyRequest, CopySource, ETag, GetCondition, GetRequest, Got, ListPage, ListRequest,
     Listed, ObjectHeaders, ObjectInfo, Put, PutRequest, SourceCondition, Store, VersionId, WriteCondition,
 };
-pub use s3::{COPY_OPERATION_TIMEOUT, MAX_COPY_BYTES, OPERATION_TIMEOUT, S3Bucket, S3ClientSettings, s3_client};
+pub use s3::{
+    COPY_OPERATION_TIMEOUT, MAX_COPY_BYTES, OPERATION_TIMEOUT, S3Bucket, S3ClientSettings, bucket_region, s3_client,
+};

@@ -12,7 +12,9 @@ mod checksum;
 mod client;
 mod failure;
 mod listing;
+mod region;
 
 pub use big_copy::MAX_COPY_BYTES;
 pub use bucket::{COPY_OPERATION_TIMEOUT, S3Bucket};
 pub use client::{OPERATION_TIMEOUT, S3ClientSettings, s3_client};
+pub use region::bucket_region;

@@ -1,0 +1,16 @@
+//! `suitecast explain`.
+
+use clap::Args;
+
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// `suitecast explain`
+#[derive(Debug, Args)]
+pub struct ExplainArguments {}
+
+/// Runs the command.
+#[allow(clippy::unused_async, reason = "the others wait")]
+pub(crate) async fn run(_arguments: ExplainArguments, _output: &Output) -> Result<Exit, Failure> {
+    Err(Failure::refused("this command is not there yet"))
+}

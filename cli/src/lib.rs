@@ -1,0 +1,49 @@
+//! `suitecast`, the command-line program: what people do by hand with an archive that Suitecast serves.
+//!
+//! Each subcommand is a directory of its own: `arguments.rs` says what it takes, what it decides lies in plain functions
+//! without I/O, and what it reads and writes goes through adapters (the storage port, the file system, the terminal). The
+//! rules of an archive are those of the functions, from the same crates: nothing of them is repeated here.
+//!
+//! - [`s3url`] reads `s3://BUCKET/PREFIX`, [`clients`] connects to it;
+//! - [`output`] is the one place that prints, [`exit`] says how the program ends.
+
+pub mod clients;
+pub mod exit;
+pub mod output;
+pub mod s3url;
+
+mod arguments;
+mod completions;
+mod explain;
+mod push;
+mod replay;
+mod status;
+mod verify;
+
+pub use arguments::{Arguments, Command};
+
+use exit::{Exit, Failure};
+use output::Output;
+
+/// Runs one command to its end and says how it ended; a failure has been told on stderr by then.
+pub async fn run(arguments: Arguments) -> Exit {
+    let output = Output::of_process(arguments.json);
+    match dispatch(arguments.command, &output).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+async fn dispatch(command: Command, output: &Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Push(arguments) => push::run(arguments, output).await,
+        Command::Status(arguments) => status::run(arguments, output).await,
+        Command::Explain(arguments) => explain::run(arguments, output).await,
+        Command::Verify(arguments) => verify::run(arguments, output).await,
+        Command::Replay(arguments) => replay::run(arguments, output).await,
+        Command::Completions(arguments) => completions::run(&arguments, output),
+    }
+}

@@ -1,0 +1,135 @@
+//! The one place that prints: results to stdout, all else to stderr.
+//!
+//! A reader that goes away (`suitecast … | head -1`) is no fault: the first write that finds it gone becomes
+//! [`Failure::broken_pipe`], which ends the program without a word.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+
+/// Where a command's words go.
+pub struct Output {
+    json: bool,
+    is_terminal: bool,
+    results: Mutex<Box<dyn Write + Send>>,
+    remarks: Mutex<Box<dyn Write + Send>>,
+}
+
+impl Output {
+    /// The process's own stdout and stderr.
+    pub fn of_process(json: bool) -> Self {
+        Self {
+            json,
+            is_terminal: io::stdout().is_terminal() && io::stderr().is_terminal(),
+            results: Mutex::new(Box::new(io::stdout())),
+            remarks: Mutex::new(Box::new(io::stderr())),
+        }
+    }
+
+    /// Writes to somewhere else, for tests; never a terminal.
+    pub fn to(json: bool, results: Box<dyn Write + Send>, remarks: Box<dyn Write + Send>) -> Self {
+        Self { json, is_terminal: false, results: Mutex::new(results), remarks: Mutex::new(remarks) }
+    }
+
+    /// Whether the caller asked for JSON: then [`Output::line`] prints nothing, and the command calls
+    /// [`Output::json`].
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether somebody looks at a terminal: colours and bars make sense then, and not with JSON.
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal && !self.json
+    }
+
+    /// A line of the result, for people. Nothing where JSON was asked for.
+    ///
+    /// # Errors
+    /// The reader went away, or the write failed.
+    pub fn line(&self, text: impl Display) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// A JSON document on a line of its own. Nothing where JSON was not asked for.
+    ///
+    /// # Errors
+    /// The reader went away, or the write failed.
+    pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string(value)
+            .map_err(|error| Failure::new(Exit::Refused, format!("cannot write the answer as JSON: {error}")))?;
+        self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// Bytes of the result as they are.
+    ///
+    /// # Errors
+    /// The reader went away, or the write failed.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut results = self.results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        results.write_all(bytes).and_then(|()| results.flush()).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::broken_pipe(),
+            _ => Failure::temporary(format!("cannot write to stdout: {error}")),
+        })
+    }
+
+    /// A remark that is no part of the result: progress, warnings. Whether anybody reads it does not matter.
+    pub fn remark(&self, text: impl Display) {
+        let mut remarks = self.remarks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = writeln!(remarks, "{text}").and_then(|()| remarks.flush());
+    }
+
+    /// Why a command came to no result: on stderr for people, on stdout as `{"error": …, "exit": …}` for programs.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        if failure.message.is_empty() {
+            return;
+        }
+        if self.json {
+            let _ = self.json(&serde_json::json!({ "error": failure.message, "exit": failure.exit.code() }));
+        }
+        self.remark(format_args!("suitecast: {}", failure.message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_ends_it_without_a_word() {
+        let output = Output::to(false, Box::new(Gone), Box::new(io::sink()));
+        let failure = output.line("a line").unwrap_err();
+        assert_eq!((failure.exit, failure.message.as_str()), (Exit::BrokenPipe, ""));
+    }
+
+    #[test]
+    fn lines_are_for_people_and_json_for_programs() {
+        let people = Output::to(false, Box::new(io::sink()), Box::new(io::sink()));
+        assert!(!people.is_json() && people.json(&"nothing").is_ok());
+        let programs = Output::to(true, Box::new(Gone), Box::new(io::sink()));
+        assert!(programs.line("nothing is written").is_ok());
+        assert_eq!(programs.json(&1).unwrap_err().exit, Exit::BrokenPipe);
+    }
+}

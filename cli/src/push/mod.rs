@@ -1,0 +1,16 @@
+//! `suitecast push`.
+
+use clap::Args;
+
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+
+/// `suitecast push`
+#[derive(Debug, Args)]
+pub struct PushArguments {}
+
+/// Runs the command.
+#[allow(clippy::unused_async, reason = "the others wait")]
+pub(crate) async fn run(_arguments: PushArguments, _output: &Output) -> Result<Exit, Failure> {
+    Err(Failure::refused("this command is not there yet"))
+}
