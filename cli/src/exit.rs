@@ -111,6 +111,7 @@ pub fn exit_of(kind: ErrorKind) -> Exit {
         ErrorKind::NotFound | ErrorKind::PreconditionFailed => Exit::Wrong,
         ErrorKind::Conflict | ErrorKind::Throttled | ErrorKind::Unavailable => Exit::Temporary,
         ErrorKind::AccessDenied
+        | ErrorKind::ExpiredCredentials
         | ErrorKind::WrongRegion
         | ErrorKind::NoSuchBucket
         | ErrorKind::TooLarge

@@ -46,6 +46,9 @@ pub enum ErrorKind {
     Conflict,
     /// 403: never read as "absent".
     AccessDenied,
+    /// The credentials are past their time. A function's own are replaced by themselves before the next attempt; those of
+    /// a person's shell are not.
+    ExpiredCredentials,
     /// 503 `SlowDown` and 429: the store asks for fewer requests.
     Throttled,
     /// 5xx, timeouts, cut connections, 200 with an error body: the write may or may not have taken place.
@@ -64,7 +67,7 @@ impl ErrorKind {
     /// Whether the same request may succeed later with nobody changing anything.
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::Conflict | Self::Throttled | Self::Unavailable => true,
+            Self::Conflict | Self::ExpiredCredentials | Self::Throttled | Self::Unavailable => true,
             Self::NotFound
             | Self::PreconditionFailed
             | Self::AccessDenied

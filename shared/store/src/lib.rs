@@ -18,5 +18,6 @@ pub use port::{
     Listed, ObjectHeaders, ObjectInfo, Put, PutRequest, SourceCondition, Store, VersionId, WriteCondition,
 };
 pub use s3::{
-    COPY_OPERATION_TIMEOUT, MAX_COPY_BYTES, OPERATION_TIMEOUT, S3Bucket, S3ClientSettings, bucket_region, s3_client,
+    COPY_OPERATION_TIMEOUT, MAX_COPY_BYTES, OPERATION_TIMEOUT, PartedUpload, S3Bucket, S3ClientSettings, S3Uploads,
+    SentPart, bucket_region, s3_client,
 };

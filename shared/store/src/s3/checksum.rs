@@ -29,7 +29,12 @@ pub(super) fn whole_object_sha256(checksum: Option<&str>, kind: Option<&Checksum
 
 /// The value of `x-amz-checksum-sha256` for these bytes.
 pub(super) fn sha256_header(bytes: &[u8]) -> String {
-    STANDARD.encode(Digest::of(DigestAlgorithm::Sha256, bytes).as_bytes())
+    header_of(&Digest::of(DigestAlgorithm::Sha256, bytes))
+}
+
+/// The same for bytes whose SHA-256 is known.
+pub(super) fn header_of(sha256: &Digest) -> String {
+    STANDARD.encode(sha256.as_bytes())
 }
 
 #[cfg(test)]

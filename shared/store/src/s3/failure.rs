@@ -124,8 +124,10 @@ impl Answer {
             | "Throttling"
             | "ThrottlingException"
             | "BandwidthLimitExceeded" => ErrorKind::Throttled,
-            // Bytes broken or cut on their way, a token that the next attempt replaces, and an upload that is gone:
-            // an answer to its completion got lost, or somebody aborted it. Each is worth another look.
+            // A token that the next attempt replaces.
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => ErrorKind::ExpiredCredentials,
+            // Bytes broken or cut on their way, and an upload that is gone: an answer to its completion got lost, or
+            // somebody aborted it. Each is worth another look.
             "InternalError"
             | "ServiceUnavailable"
             | "RequestTimeout"
@@ -134,8 +136,6 @@ impl Answer {
             | "XAmzContentChecksumMismatch"
             | "XAmzContentSHA256Mismatch"
             | "IncompleteBody"
-            | "ExpiredToken"
-            | "TokenRefreshRequired"
             | "NoSuchUpload" => ErrorKind::Unavailable,
             "PermanentRedirect"
             | "TemporaryRedirect"
@@ -203,8 +203,9 @@ fn advice(kind: ErrorKind) -> &'static str {
         }
         ErrorKind::Conflict => "another conditional write of the key was under way: look again and repeat",
         ErrorKind::AccessDenied => {
-            "check the function's role, the bucket policy and the key policy; without s3:ListBucket an absent key also reads as denied"
+            "check the role of the caller, the bucket policy and the key policy; without s3:ListBucket an absent key also reads as denied"
         }
+        ErrorKind::ExpiredCredentials => "the credentials have expired: get new ones, then repeat",
         ErrorKind::Throttled => {
             "the store asks for fewer requests: it is repeated later; lower the copy concurrency if this goes on"
         }
@@ -259,7 +260,7 @@ mod tests {
             (400, "AuthorizationHeaderMalformed", ErrorKind::WrongRegion),
             (400, "EntityTooLarge", ErrorKind::TooLarge),
             (400, "BadDigest", ErrorKind::Unavailable),
-            (400, "ExpiredToken", ErrorKind::Unavailable),
+            (400, "ExpiredToken", ErrorKind::ExpiredCredentials),
             (400, "InvalidArgument", ErrorKind::Rejected),
             (501, "NotImplemented", ErrorKind::Rejected),
         ];

@@ -13,8 +13,10 @@ mod client;
 mod failure;
 mod listing;
 mod region;
+mod upload;
 
 pub use big_copy::MAX_COPY_BYTES;
 pub use bucket::{COPY_OPERATION_TIMEOUT, S3Bucket};
 pub use client::{OPERATION_TIMEOUT, S3ClientSettings, s3_client};
 pub use region::bucket_region;
+pub use upload::{PartedUpload, S3Uploads, SentPart};

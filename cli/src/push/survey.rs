@@ -1,0 +1,488 @@
+//! What the tree's own indices say of its files, and whether it is a complete archive.
+//!
+//! It reads the release files and one form of each index, and nothing else: the pool is looked at by size alone, and the
+//! digests of its files are those that the indices give. All rules are the functions' own ([`index_groups`],
+//! [`IndexReader`], …), so what is complete here is complete for them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::Mutex;
+use std::thread;
+
+use suitecast_archive::{
+    Archive, ArchivePath, Archives, ClearSigned, Compression, Digest, DigestAlgorithm, Digests, IndexGroup, IndexKind,
+    IndexLocation, IndexReader, KeyClass, MAX_RELEASE_BYTES, NamedFile, Need, Release, ReleaseEntry, ReleaseFile,
+    Scope, SuiteName, SuitePatterns, UnlistedTrees, Variant, by_hash_path, index_groups, same_text,
+};
+
+use super::tree::TreeFile;
+
+/// Bytes read of an index at once.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Reads the files of a tree; a double in tests.
+pub(crate) trait ReadFile: Sync {
+    /// Opens a file by its path relative to the tree.
+    fn open(&self, path: &str) -> io::Result<Box<dyn io::Read + Send>>;
+}
+
+/// What an index or a release says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Wanted {
+    /// Its size in bytes, where it is given.
+    pub(crate) size: Option<u64>,
+    /// Its digests; none where nothing vouches for the file.
+    pub(crate) digests: Digests,
+    /// Whether one of the chosen suites names it, or it lies in the directory of one.
+    pub(crate) is_chosen: bool,
+}
+
+/// Something that keeps the tree from being a complete archive.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Problem {
+    /// The file, relative to the tree.
+    pub(crate) path: String,
+    /// Which file names it, relative to the tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) named_by: Option<String>,
+    /// What is wrong with it.
+    pub(crate) reason: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {}", self.path, self.reason)?;
+        match &self.named_by {
+            Some(index) => write!(formatter, " (named by {index})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was found out of a tree.
+#[derive(Debug, Default)]
+pub(crate) struct Survey {
+    /// What is said of files, by path relative to the tree. A file that is named and not there is among them.
+    pub(crate) wanted: HashMap<String, Wanted>,
+    /// The suites of the tree, all of them.
+    pub(crate) suites: Vec<SuiteName>,
+    /// Those of them that are to be sent.
+    pub(crate) chosen: Vec<SuiteName>,
+    /// What is wrong with the chosen ones.
+    pub(crate) problems: Vec<Problem>,
+    /// Releases and indices, of whatever suite, that say nothing since they cannot be read or are not there: files may
+    /// be named that nobody knows of.
+    pub(crate) is_blind: bool,
+}
+
+/// What is asked for of a tree.
+pub(crate) struct Question<'a> {
+    /// Its files, by path relative to the tree.
+    pub(crate) files: &'a [TreeFile],
+    /// What its keys begin with in the bucket.
+    pub(crate) prefix: &'a str,
+    /// Where archives lie in the bucket.
+    pub(crate) archives: &'a Archives,
+    /// Which directories no release lists.
+    pub(crate) unlisted: &'a UnlistedTrees,
+    /// Which suites are sent.
+    pub(crate) suites: &'a SuitePatterns,
+    /// What of a suite has to be complete.
+    pub(crate) scope: &'a Scope,
+}
+
+/// One suite on its way.
+struct Suite<'a> {
+    name: SuiteName,
+    archive: &'a Archive,
+    is_chosen: bool,
+}
+
+/// An index to read: its group, and the forms of it that are there, the quickest to read first.
+struct IndexJob<'a> {
+    suite: &'a Suite<'a>,
+    kind: IndexKind,
+    forms: Vec<Form>,
+    /// Whether a complete archive needs what it names.
+    is_needed: bool,
+}
+
+struct Form {
+    /// As the release names it, relative to the suite.
+    index: ArchivePath,
+    /// Where its bytes stand, relative to the tree.
+    path: String,
+    entry: ReleaseEntry,
+    compression: Compression,
+}
+
+/// What came of an [`IndexJob`].
+enum IndexOutcome {
+    Read { named_by: String, files: Vec<NamedFile> },
+    Failed(Vec<Problem>),
+}
+
+struct Surveyor<'a> {
+    question: &'a Question<'a>,
+    reader: &'a dyn ReadFile,
+    sizes: HashMap<&'a str, u64>,
+    survey: Survey,
+}
+
+/// Looks through a tree.
+pub(crate) fn survey(question: &Question<'_>, reader: &dyn ReadFile) -> Survey {
+    let sizes = question.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
+    let mut surveyor = Surveyor { question, reader, sizes, survey: Survey::default() };
+    let releases = surveyor.release_files();
+    let mut suites: Vec<(Suite<'_>, Option<Release>)> = Vec::new();
+    for (name, files) in releases {
+        let Some(archive) = question.archives.archive_of(&name) else { continue };
+        let suite = Suite { is_chosen: question.suites.matches(&name), name, archive };
+        surveyor.survey.suites.push(suite.name.clone());
+        if suite.is_chosen {
+            surveyor.survey.chosen.push(suite.name.clone());
+        }
+        let release = surveyor.release(&suite, &files);
+        surveyor.survey.is_blind |= release.is_none();
+        suites.push((suite, release));
+    }
+    let mut jobs = Vec::new();
+    for (suite, release) in &suites {
+        if let Some(release) = release {
+            surveyor.indices(suite, release, &mut jobs);
+        }
+    }
+    let outcomes = read_indices(&jobs, question, reader);
+    for (job, outcome) in jobs.iter().zip(outcomes) {
+        surveyor.take(job, outcome);
+    }
+    surveyor.choose();
+    surveyor.survey
+}
+
+impl<'a> Surveyor<'a> {
+    /// The path relative to the tree of a key.
+    fn path_of_key<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key.strip_prefix(self.question.prefix)
+    }
+
+    fn problem(
+        &mut self,
+        is_counted: bool,
+        path: impl Into<String>,
+        named_by: Option<&str>,
+        reason: impl Into<String>,
+    ) {
+        if is_counted {
+            let named_by = named_by.map(str::to_owned);
+            self.survey.problems.push(Problem { path: path.into(), named_by, reason: reason.into() });
+        }
+    }
+
+    /// The release files of the tree by their suites.
+    fn release_files(&self) -> BTreeMap<SuiteName, Vec<ReleaseFile>> {
+        let mut found: BTreeMap<SuiteName, Vec<ReleaseFile>> = BTreeMap::new();
+        for file in self.question.files {
+            let key = format!("{}{}", self.question.prefix, file.path);
+            if let KeyClass::ReleaseFile { suite, file } = self.question.archives.classify(&key, self.question.unlisted)
+            {
+                found.entry(suite).or_default().push(file);
+            }
+        }
+        found
+    }
+
+    /// Reads a suite's release files, and says what is wrong with them. Their own digests are what they had when they
+    /// were read, so that those are sent and no others.
+    fn release(&mut self, suite: &Suite<'_>, files: &[ReleaseFile]) -> Option<Release> {
+        let mut contents: BTreeMap<ReleaseFile, Vec<u8>> = BTreeMap::new();
+        for file in files {
+            let key = suite.name.release_key(*file);
+            let path = self.path_of_key(&key)?.to_owned();
+            match read_release_file(self.reader, &path) {
+                Ok(bytes) => {
+                    let sha256 = Some(Digest::of(DigestAlgorithm::Sha256, &bytes));
+                    let wanted = Wanted {
+                        size: Some(bytes.len() as u64),
+                        digests: Digests { sha256, sha512: None },
+                        is_chosen: suite.is_chosen,
+                    };
+                    self.survey.wanted.insert(path, wanted);
+                    contents.insert(*file, bytes);
+                }
+                Err(error) => self.problem(suite.is_chosen, path, None, format!("cannot be read: {error}")),
+            }
+        }
+        let prefix = self.question.prefix;
+        let path_of = |file| {
+            let key = suite.name.release_key(file);
+            key.strip_prefix(prefix).map_or_else(|| key.clone(), str::to_owned)
+        };
+        let signed = match contents.get(&ReleaseFile::InRelease).map(|bytes| ClearSigned::parse(bytes)) {
+            Some(Ok(signed)) => Some(signed.text),
+            Some(Err(error)) => {
+                self.problem(suite.is_chosen, path_of(ReleaseFile::InRelease), None, error.to_string());
+                return None;
+            }
+            None => None,
+        };
+        let plain = contents.get(&ReleaseFile::Release);
+        if let (Some(signed), Some(plain)) = (&signed, plain)
+            && !same_text(signed, plain)
+        {
+            let reason = "is not of the same release as InRelease: the tree is being changed, or was left half way";
+            self.problem(suite.is_chosen, path_of(ReleaseFile::Release), None, reason);
+        }
+        let Some(text) = signed.as_deref().or(plain.map(Vec::as_slice)) else {
+            self.problem(
+                suite.is_chosen,
+                path_of(ReleaseFile::InRelease),
+                None,
+                "there is no InRelease and no Release",
+            );
+            return None;
+        };
+        match Release::parse(text) {
+            Ok(release) => Some(release),
+            Err(error) => {
+                let path = path_of(if signed.is_some() { ReleaseFile::InRelease } else { ReleaseFile::Release });
+                self.problem(suite.is_chosen, path, None, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Notes what a release says of its indices, which of them are not there, and which are to be read.
+    fn indices<'s>(&mut self, suite: &'s Suite<'s>, release: &Release, jobs: &mut Vec<IndexJob<'s>>) {
+        let named_by = self.path_of_key(&suite.name.directory_key_prefix()).unwrap_or_default().to_owned();
+        let named_by = format!("{named_by}{}", ReleaseFile::Release);
+        for (path, entry) in &release.entries {
+            let wanted = Wanted { size: Some(entry.size), digests: entry.digests, is_chosen: suite.is_chosen };
+            let by_hash = entry.digests.all().map(|digest| by_hash_path(path, &digest));
+            for path in std::iter::once(path.clone()).chain(by_hash) {
+                if let Some(path) = self.path_of_key(&suite.name.key(&path)).map(str::to_owned) {
+                    self.want(path, wanted, &named_by, suite.is_chosen);
+                }
+            }
+        }
+        let needed: BTreeMap<ArchivePath, Need> =
+            index_groups(release, self.question.scope).into_iter().map(|group| (group.stem, group.need)).collect();
+        for group in index_groups(release, &Scope::everything()) {
+            let need = needed.get(&group.stem).copied().unwrap_or(Need::Nothing);
+            let forms = self.forms_there(suite, &group);
+            self.judge_group(suite, &group, need, &forms, &named_by);
+            if !group.kind.names_files() || forms.is_empty() {
+                self.survey.is_blind |= group.kind.names_files() && need != Need::Nothing;
+                continue;
+            }
+            jobs.push(IndexJob { suite, kind: group.kind, forms, is_needed: suite.is_chosen && need != Need::Nothing });
+        }
+    }
+
+    /// The forms of an index that are there with their size, under their own name or that of their content, those first
+    /// that are quickest to read here.
+    fn forms_there(&self, suite: &Suite<'_>, group: &IndexGroup) -> Vec<Form> {
+        let mut forms: Vec<Form> = group
+            .variants
+            .iter()
+            .filter_map(|variant| {
+                let path = self.place_of(suite, variant)?;
+                Some(Form { index: variant.path.clone(), path, entry: variant.entry, compression: variant.compression })
+            })
+            .collect();
+        // What costs nothing to fetch is better read without decompressing it.
+        forms.sort_by_key(|form| form.compression);
+        forms
+    }
+
+    /// Where the bytes of an index stand, as far as its size tells.
+    fn place_of(&self, suite: &Suite<'_>, variant: &Variant) -> Option<String> {
+        let by_hash = variant.entry.digests.all().map(|digest| by_hash_path(&variant.path, &digest));
+        std::iter::once(variant.path.clone())
+            .chain(by_hash)
+            .filter_map(|path| self.path_of_key(&suite.name.key(&path)).map(str::to_owned))
+            .find(|path| self.sizes.get(path.as_str()) == Some(&variant.entry.size))
+    }
+
+    fn judge_group(&mut self, suite: &Suite<'_>, group: &IndexGroup, need: Need, forms: &[Form], named_by: &str) {
+        if !suite.is_chosen || need == Need::Nothing {
+            return;
+        }
+        let absent: Vec<ArchivePath> = group
+            .variants
+            .iter()
+            .filter(|variant| variant.required || need == Need::One)
+            .filter(|variant| !forms.iter().any(|form| form.index == variant.path))
+            .map(|variant| variant.path.clone())
+            .collect();
+        if need == Need::One && !forms.is_empty() {
+            return;
+        }
+        for path in absent {
+            let key = suite.name.key(&path);
+            let path = self.path_of_key(&key).unwrap_or(&key).to_owned();
+            let reason = match self.sizes.get(path.as_str()) {
+                None => "is not there".to_owned(),
+                Some(size) => format!("has {size} bytes, and not those that the release says"),
+            };
+            self.problem(true, path, Some(named_by), reason);
+        }
+        if group.is_unreadable() {
+            let reason = "there is no form of it that is read: publish it as .xz, .gz or plain too";
+            self.problem(true, suite.name.key(&group.stem), Some(named_by), reason);
+        }
+    }
+
+    /// Takes over what an index says.
+    fn take(&mut self, job: &IndexJob<'a>, outcome: IndexOutcome) {
+        let (named_by, files) = match outcome {
+            IndexOutcome::Read { named_by, files } => (named_by, files),
+            IndexOutcome::Failed(problems) => {
+                self.survey.is_blind = true;
+                if job.is_needed {
+                    self.survey.problems.extend(problems);
+                }
+                return;
+            }
+        };
+        for file in files {
+            let key = job.suite.archive.key(&file.path);
+            let Some(path) = self.path_of_key(&key).map(str::to_owned) else {
+                let reason = "lies outside of what is pushed: push the whole archive";
+                self.problem(job.is_needed, key.clone(), Some(&named_by), reason);
+                continue;
+            };
+            if job.is_needed {
+                match (self.sizes.get(path.as_str()).copied(), file.size) {
+                    (None, _) => self.problem(true, path.clone(), Some(&named_by), "is not there"),
+                    (Some(size), Some(wanted)) if size != wanted => {
+                        let reason = format!("has {size} bytes, and not {wanted}");
+                        self.problem(true, path.clone(), Some(&named_by), reason);
+                    }
+                    _ => {}
+                }
+            }
+            let wanted = Wanted { size: file.size, digests: file.digests, is_chosen: job.suite.is_chosen };
+            self.want(path, wanted, &named_by, job.is_needed);
+        }
+    }
+
+    /// Notes what is said of a file, and that two say different things.
+    fn want(&mut self, path: String, wanted: Wanted, named_by: &str, is_counted: bool) {
+        let known = self.survey.wanted.entry(path.clone()).or_insert(wanted);
+        known.is_chosen |= wanted.is_chosen;
+        if known.digests.agrees_with(&wanted.digests) {
+            known.size = known.size.or(wanted.size);
+            known.digests.sha256 = known.digests.sha256.or(wanted.digests.sha256);
+            known.digests.sha512 = known.digests.sha512.or(wanted.digests.sha512);
+        } else {
+            let reason = "has another digest there than another index gives it: one of them cannot be served";
+            self.problem(is_counted, path, Some(named_by), reason);
+        }
+    }
+
+    /// Marks what lies in the directories of the chosen suites.
+    fn choose(&mut self) {
+        if self.survey.chosen.len() == self.survey.suites.len() {
+            return;
+        }
+        let prefixes: Vec<(String, bool)> = self
+            .survey
+            .suites
+            .iter()
+            .filter_map(|suite| {
+                let directory = suite.directory_key_prefix();
+                Some((self.path_of_key(&directory)?.to_owned(), self.survey.chosen.contains(suite)))
+            })
+            .collect();
+        for file in self.question.files {
+            // The innermost suite is the one that a file belongs to.
+            let innermost = prefixes
+                .iter()
+                .filter(|(prefix, _)| file.path.starts_with(prefix.as_str()))
+                .max_by_key(|(prefix, _)| prefix.len());
+            if let Some((_, true)) = innermost {
+                self.survey.wanted.entry(file.path.clone()).or_default().is_chosen = true;
+            }
+        }
+    }
+}
+
+fn read_release_file(reader: &dyn ReadFile, path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that the reader of releases sees that there are more.
+    io::Read::read_to_end(&mut io::Read::take(reader.open(path)?, 2 * MAX_RELEASE_BYTES as u64 + 1), &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads indices on all processors; the outcomes are in the order of the jobs.
+fn read_indices(jobs: &[IndexJob<'_>], question: &Question<'_>, reader: &dyn ReadFile) -> Vec<IndexOutcome> {
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+    let waiting = Mutex::new(jobs.iter().enumerate());
+    let mut outcomes: Vec<(usize, IndexOutcome)> = thread::scope(|scope| {
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let next = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                match next {
+                    Some((number, job)) => done.push((number, read_index(job, question, reader))),
+                    None => return done,
+                }
+            }
+        };
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        // A thread that panicked is a fault of ours, and its panic goes on here.
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Reads the first form of an index that is what the release says.
+fn read_index(job: &IndexJob<'_>, question: &Question<'_>, reader: &dyn ReadFile) -> IndexOutcome {
+    let mut problems = Vec::new();
+    for form in job.forms.iter().filter(|form| form.compression.is_readable()) {
+        let key = job.suite.name.key(&form.index);
+        let named_by = key.strip_prefix(question.prefix).unwrap_or(&key).to_owned();
+        match read_form(job, form, reader) {
+            Ok(files) => return IndexOutcome::Read { named_by, files },
+            Err(reason) => problems.push(Problem { path: form.path.clone(), named_by: None, reason }),
+        }
+    }
+    IndexOutcome::Failed(problems)
+}
+
+fn read_form(job: &IndexJob<'_>, form: &Form, reader: &dyn ReadFile) -> Result<Vec<NamedFile>, String> {
+    let location = IndexLocation::of(job.suite.archive, &job.suite.name, &form.index)
+        .ok_or_else(|| "lies in no archive".to_owned())?;
+    let mut index = IndexReader::new(job.kind, form.compression, &form.entry, &location).map_err(told)?;
+    let mut files = Vec::new();
+    let mut sink = |file| files.push(file);
+    let mut source = reader.open(&form.path).map_err(|error| format!("cannot be read: {error}"))?;
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match io::Read::read(&mut source, &mut piece) {
+            Ok(0) => break,
+            Ok(count) => index.push(piece.get(..count).unwrap_or_default(), &mut sink).map_err(told)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(format!("cannot be read: {error}")),
+        }
+    }
+    index.finish(&mut sink).map_err(told)?;
+    Ok(files)
+}
+
+/// An error with its causes, in one line.
+fn told(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
