@@ -119,6 +119,7 @@ async fn how_long_a_release_waits_is_counted_from_when_it_was_first_missed() {
     let report = world.publish_suite(SUITE).await;
     assert_eq!((report.outcome, report.waiting_seconds, report.missing_count), (Outcome::Waiting, 0, 1));
     assert_eq!(report.missing.first().map(|missing| missing.key.clone()), Some(held_back(first)));
+    assert_eq!(report.awaited, [held_back(first)], "the answer names what wakes the suite");
     world.clock.advance(SignedDuration::from_secs(90));
     assert_eq!(world.publish_suite(SUITE).await.waiting_seconds, 90);
     // The next release waits for itself, and not since the one before it.

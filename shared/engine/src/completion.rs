@@ -75,6 +75,8 @@ pub(crate) async fn publish(
     let mut answer = Answer::new(Outcome::Waiting)
         .because(format!("{} object(s) that the release names are not in the master yet", missing.count()));
     (answer.live_date, answer.master_date) = (live_date, master_date);
+    let awaited = missing.awaited().into_iter().flat_map(|awaited| &awaited.keys);
+    answer.awaited = awaited.map(|seen| seen.key.clone()).collect();
     if run.looks_only {
         answer.waiting = Some(waiting::record(run, &held.remembered.state, newest.set.identity, &missing));
         return Ok(Look::Answer(Box::new(answer)));

@@ -14,6 +14,7 @@ mod index_files;
 mod lease;
 pub mod limits;
 mod listing;
+pub mod looking;
 mod meter;
 mod objects;
 mod older_versions;

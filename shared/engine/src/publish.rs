@@ -148,6 +148,8 @@ pub(crate) struct Answer {
     pub(crate) live_date: Option<Timestamp>,
     pub(crate) master_date: Option<Timestamp>,
     pub(crate) waiting: Option<Waiting>,
+    /// The keys whose upload wakes the suite.
+    pub(crate) awaited: Vec<String>,
     /// `None`: the run did not come to look at a signature.
     pub(crate) authenticity: Option<Authenticity>,
     pub(crate) would_copy: Option<u64>,
@@ -163,6 +165,7 @@ impl Answer {
             live_date: None,
             master_date: None,
             waiting: None,
+            awaited: Vec::new(),
             authenticity: None,
             would_copy: None,
             lag_seconds: None,
@@ -190,6 +193,7 @@ fn report(run: &Run<'_>, answer: Answer) -> PublishReport {
         master_date: answer.master_date.map(|date| date.to_string()),
         missing_count,
         missing,
+        awaited: answer.awaited,
         waiting_seconds,
         lag_seconds: answer.lag_seconds,
         objects_copied: run.meter.objects_copied(),

@@ -57,6 +57,9 @@ pub struct PublishReport {
     pub missing_count: usize,
     /// The first of them.
     pub missing: Vec<Missing>,
+    /// The keys whose upload wakes the suite: whichever of them comes can bring the object that is waited for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awaited: Vec<String>,
     /// Since when the newest release waits, in seconds.
     pub waiting_seconds: u64,
     /// How long before the swap the release was made (its `Date`), in seconds; only where clients see a release that they

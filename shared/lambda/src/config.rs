@@ -140,6 +140,29 @@ impl Config {
     }
 }
 
+/// What an operator set for a Region, as far as publish goes by it when it looks at a suite.
+#[derive(Debug, Clone)]
+pub struct Looking {
+    /// Where the keyring is that releases are verified with.
+    pub keyring: KeyringSource,
+    /// What the engine is told.
+    pub settings: Settings,
+}
+
+impl Looking {
+    /// Reads that part of the configuration by itself: for somebody who looks at a suite as publish would, from outside.
+    ///
+    /// # Errors
+    /// Every variable that cannot be used, together.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { lookup, problems: Vec::new() };
+        match (reader.keyring(), reader.settings()) {
+            (Some(keyring), Some(settings)) if reader.problems.is_empty() => Ok(Self { keyring, settings }),
+            _ => Err(ConfigError { problems: reader.problems }),
+        }
+    }
+}
+
 /// Reads variable by variable and collects what is wrong; a value is `None` only when a problem was noted for it.
 struct Reader<L> {
     lookup: L,
