@@ -1,6 +1,7 @@
 //! The connections to buckets: credentials, Region and endpoint as every AWS tool takes them from the environment.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::ProvideCredentials;
 use suitecast_store::{S3Bucket, S3ClientSettings, bucket_region, s3_client};
 
 use crate::exit::Failure;
@@ -10,12 +11,23 @@ const FIRST_REGION: &str = "us-east-1";
 
 /// What the environment says of credentials, Region and endpoint (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, …),
 /// loaded once for all clients of the process.
-pub async fn shared_config() -> SdkConfig {
+///
+/// # Errors
+/// There are no credentials: told here, since whatever is asked without them only fails to get through.
+pub async fn shared_config() -> Result<SdkConfig, Failure> {
     let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
-    if config.region().is_some() {
-        return config;
+    if let Some(provider) = config.credentials_provider() {
+        provider.provide_credentials().await.map_err(|error| {
+            let reason = suitecast_mirror::with_causes(&error);
+            Failure::refused(format!(
+                "no credentials: {reason}; set them as for every AWS tool (AWS_PROFILE, AWS_ACCESS_KEY_ID, …)"
+            ))
+        })?;
     }
-    config.into_builder().region(Region::from_static(FIRST_REGION)).build()
+    if config.region().is_some() {
+        return Ok(config);
+    }
+    Ok(config.into_builder().region(Region::from_static(FIRST_REGION)).build())
 }
 
 /// A client for the Region that a bucket is in, which S3 is asked for.

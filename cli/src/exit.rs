@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use suitecast_engine::EngineError;
 use suitecast_store::{ErrorKind, StoreError};
 
 /// The codes, as `suitecast --help` ends with them.
@@ -102,6 +103,20 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(exit_of(error.kind), error.to_string())
+    }
+}
+
+/// What the engine's failure means: it names what was being done, and the store's own words follow.
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let exit = match &error {
+            EngineError::Store { source, .. } => exit_of(source.kind),
+            EngineError::Queue { .. } | EngineError::WakeFailed { .. } | EngineError::Contended { .. } => {
+                Exit::Temporary
+            }
+            EngineError::Rejected { .. } => Exit::Wrong,
+        };
+        Self::new(exit, suitecast_mirror::with_causes(&error))
     }
 }
 

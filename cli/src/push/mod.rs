@@ -106,7 +106,7 @@ impl Push {
         });
         let url = settings.destination.clone();
         let remote = async {
-            let shared = clients::shared_config().await;
+            let shared = clients::shared_config().await?;
             let client = clients::s3_client_of(&shared, &url.bucket).await?;
             let store = S3Bucket::new(client.clone(), &url.bucket);
             let (listing, record) = tokio::try_join!(listing(&store, &url.prefix), load_record(&store, &url.prefix))?;
