@@ -5,7 +5,7 @@
 //! rules of an archive are those of the functions, from the same crates: nothing of them is repeated here.
 //!
 //! - [`s3url`] reads `s3://BUCKET/PREFIX`, [`clients`] connects to it;
-//! - `reader` reads an archive as its clients do;
+//! - `regions` finds the Regions of an installation, `reader` reads an archive as its clients do;
 //! - [`output`] is the one place that prints, [`exit`] says how the program ends.
 
 pub mod clients;
@@ -14,10 +14,12 @@ pub mod output;
 pub mod s3url;
 
 mod arguments;
+mod aws;
 mod completions;
 mod explain;
 mod push;
 mod reader;
+mod regions;
 mod replay;
 mod status;
 mod verify;
