@@ -112,8 +112,9 @@ mutants: $(MUTANTS) ## That tests notice when the code of mirror and engine is c
 
 STACK ?= suitecast-region
 .PHONY: replay
-replay: $(CLOUD)/.installed ## Look at a suite again in a Region: REGION=eu-west-1 SUITE=dists/bookworm [DRY_RUN=1 FORCE=1 FULL=1 STACK=…]
-	@$(CLOUD)/bin/python tests/tools/replay.py --stack "$(STACK)" --region "$(REGION)" --suite "$(SUITE)" \
+replay: ## Look at a suite again in a Region: REGION=eu-west-1 SUITE=dists/bookworm [DRY_RUN=1 FORCE=1 FULL=1 STACK=…]
+	@test -n "$(REGION)" -a -n "$(SUITE)" || { echo "replay: say where and what, as REGION=eu-west-1 SUITE=dists/bookworm"; exit 2; }
+	@cargo run --quiet --locked --package suitecast-cli --bin suitecast -- replay "$(SUITE)" --region "$(REGION)" --stack "$(STACK)" --json \
 	    $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(FORCE)),--force) $(if $(filter 1,$(FULL)),--full)
 
 .PHONY: build-functions
