@@ -486,3 +486,6 @@ fn told(error: impl std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

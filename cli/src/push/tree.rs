@@ -133,3 +133,6 @@ impl Walk<'_> {
         fs::metadata(&target).map_err(|error| format!("what the link leads to cannot be looked at: {error}"))
     }
 }
+
+#[cfg(test)]
+mod tests;
