@@ -19,6 +19,7 @@ pub struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in the process")]
 pub enum Command {
     /// Send an archive from a directory to the master bucket
     Push(push::PushArguments),

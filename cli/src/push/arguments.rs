@@ -38,7 +38,8 @@ pub(crate) enum StrictnessArgument {
 pub struct PushArguments {
     /// The directory: it holds dists/ and pool/, or several archives, or a flat one
     pub directory: PathBuf,
-    /// Where to: s3://BUCKET or s3://BUCKET/PREFIX
+    /// Where to: `s3://BUCKET` or `s3://BUCKET/PREFIX`
+    #[arg(help = "Where to: s3://BUCKET or s3://BUCKET/PREFIX")]
     pub destination: S3Url,
     /// Say what would be sent and deleted, and write nothing
     #[arg(long, short = 'n')]

@@ -8,7 +8,7 @@ use suitecast_store::{Store, StoreError};
 use tokio::task::spawn_blocking;
 
 use super::files::{Directory, FileError, digests_of};
-use super::plan::{Evidence, Item, ListedObject, Reason, Verdict, judge};
+use super::plan::{Answer, Evidence, Item, ListedObject, Reason, Verdict, judge};
 use super::record::Record;
 
 /// Files read at once for comparison: more would make disks seek and not read.
@@ -65,7 +65,8 @@ pub(crate) async fn compare(
         comparison.read += to_read.len() as u64;
         let answers = stream::iter(to_ask).map(|(place, item, evidence)| async move {
             // An object that is gone since the listing is asked about no more, and sent.
-            let asked = store.head(&item.key).await?.and_then(|info| info.sha256);
+            let sha256 = store.head(&item.key).await?.and_then(|info| info.sha256);
+            let asked = sha256.map_or(Answer::KeepsNone, Answer::Keeps);
             Ok::<_, StoreError>((place, item, Evidence { asked: Some(asked), ..evidence }))
         });
         let mut answers = answers.buffer_unordered(concurrency);

@@ -42,9 +42,9 @@ pub(crate) enum FileError {
         /// `SHA256` or `SHA512`.
         algorithm: &'static str,
         /// What it is.
-        found: Digest,
+        found: Box<Digest>,
         /// What it should be.
-        expected: Digest,
+        expected: Box<Digest>,
     },
 }
 
@@ -119,6 +119,7 @@ impl OpenFile {
             for (expected, found) in expected.all().filter_map(|digest| Some((digest, same_kind(&found, &digest)?))) {
                 if expected != found {
                     let algorithm = expected.algorithm().release_field();
+                    let (found, expected) = (Box::new(found), Box::new(expected));
                     return Err(FileError::Mismatch { path, algorithm, found, expected });
                 }
             }
@@ -152,9 +153,18 @@ pub(crate) fn digests_of(directory: &Directory, item: &Item) -> Result<LocalDige
         }
     }
     let (size, found) = hasher.finish();
-    let md5: String = md5::Digest::finalize(md5).iter().map(|byte| format!("{byte:02x}")).collect();
+    let md5 = hexadecimal(&md5::Digest::finalize(md5));
     match (found.sha256, Digest::parse(DigestAlgorithm::Md5, &md5)) {
         (Some(sha256), Ok(md5)) if size == item.size => Ok(LocalDigests { sha256, sha512: found.sha512, md5 }),
         _ => Err(FileError::Changed { path: item.path.clone() }),
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string never fails.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -59,9 +59,9 @@ const UNLISTED_TREES: &str = "installer-*,dist-upgrader-*,signed,uefi";
 pub(crate) async fn run(arguments: PushArguments, output: &Output) -> Result<Exit, Failure> {
     let settings = arguments.read()?;
     let stop = Stop::on_signals().map_err(|error| Failure::temporary(format!("cannot hear signals: {error}")))?;
-    let push = stop.or(Push::prepare(settings, output)).await;
+    let push = stop.or(Box::pin(Push::prepare(settings, output))).await;
     let push = push.unwrap_or_else(|| Err(Failure::new(Exit::Interrupted, "interrupted; nothing was sent")))?;
-    push.run(&stop, output).await
+    Box::pin(push.run(&stop, output)).await
 }
 
 /// A tree that was looked through, beside the bucket that it goes to.
@@ -90,7 +90,12 @@ impl Push {
                 let tree = read_tree(&directory, &selection)?;
                 refuse_faults("the tree cannot be pushed as it is", &tree.faults)?;
                 let archives = archives
-                    .or_else(|| places::archives_of(tree.files.iter().map(|file| file.path.as_str()), &prefix))
+                    .or_else(|| {
+                        places::archives_of(
+                            &tree.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+                            &prefix,
+                        )
+                    })
                     .ok_or_else(|| Failure::usage("cannot find out where the archives lie: say it by --archives"))?;
                 let question = Question {
                     files: &tree.files,
@@ -394,7 +399,7 @@ fn refuse_faults(what: &str, faults: &[String]) -> Result<(), Failure> {
         text.push_str(fault);
     }
     if faults.len() > MAX_TOLD {
-        text.push_str(&format!("\n  … and {} more", faults.len() - MAX_TOLD));
+        text = format!("{text}\n  … and {} more", faults.len() - MAX_TOLD);
     }
     Err(Failure::wrong(text))
 }

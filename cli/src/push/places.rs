@@ -13,20 +13,20 @@ use suitecast_archive::{Archives, ReleaseFile};
 /// debian/dists/s/InRelease, ubuntu/dists/…     → debian/, ubuntu/
 /// InRelease                                    → flat:/
 /// ```
-pub(crate) fn archives_of<'a>(paths: impl Iterator<Item = &'a str> + Clone, prefix: &str) -> Option<Archives> {
+pub(crate) fn archives_of(paths: &[&str], prefix: &str) -> Option<Archives> {
     let is_release = |path: &str| {
         let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
         matches!(ReleaseFile::from_file_name(name), Some(ReleaseFile::InRelease | ReleaseFile::Release))
     };
     let standard: BTreeSet<&str> =
-        paths.clone().filter(|path| is_release(path)).filter_map(directory_above_dists).collect();
+        paths.iter().filter(|path| is_release(path)).filter_map(|path| directory_above_dists(path)).collect();
     let text = if !standard.is_empty() {
         let prefixes: Vec<String> = standard
             .into_iter()
             .map(|directory| format!("{}/", format!("{prefix}{directory}").trim_matches('/')))
             .collect();
         prefixes.join(",")
-    } else if paths.clone().any(|path| is_release(path) && !path.contains('/')) {
+    } else if paths.iter().any(|path| is_release(path) && !path.contains('/')) {
         format!("flat:{}", if prefix.is_empty() { "/" } else { prefix })
     } else {
         if prefix.is_empty() { "/" } else { prefix }.to_owned()
@@ -52,7 +52,7 @@ mod tests {
     use suitecast_archive::{Archive, Layout};
 
     fn found(paths: &[&str], prefix: &str) -> Vec<(String, Layout)> {
-        let archives = archives_of(paths.iter().copied(), prefix).unwrap();
+        let archives = archives_of(paths, prefix).unwrap();
         archives.iter().map(|Archive { prefix, layout }| (prefix.clone(), *layout)).collect()
     }
 

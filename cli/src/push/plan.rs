@@ -5,11 +5,11 @@
 //! The digest that an object should have is known from the archive's indices. The digest that it has is known from, in this
 //! order, the cheapest first:
 //!
-//! 1. the **record** of earlier pushes ([`super::record`]), which holds while the object's ETag is the one recorded. That is
+//! 1. the **record** of earlier pushes ([`super::record`]), which holds while the object's `ETag` is the one recorded. That is
 //!    the rule; one listing and the record tell of every object of the archive, whoever overwrote one in between;
 //! 2. the SHA-256 that S3 keeps with an object that was sent with one, which takes a HEAD each. So a push that was cut off
 //!    before it could write its record sends nothing twice but what went up in parts;
-//! 3. the ETag itself, which is the MD5 of an object that was sent in one piece and not encrypted with a key of one's own.
+//! 3. the `ETag` itself, which is the MD5 of an object that was sent in one piece and not encrypted with a key of one's own.
 //!    Indices give no MD5 that anybody relies on, so the local file is read once and compared by both digests. So a bucket
 //!    that another tool filled is taken over without sending it again.
 //!
@@ -128,8 +128,26 @@ pub(crate) struct LocalDigests {
     pub(crate) sha256: Digest,
     /// Its SHA-512, where that is all that is expected.
     pub(crate) sha512: Option<Digest>,
-    /// Its MD5, for comparison with an ETag and nothing else.
+    /// Its MD5, for comparison with an `ETag` and nothing else.
     pub(crate) md5: Digest,
+}
+
+/// What S3 says of the digest of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It keeps this one, of the whole object.
+    Keeps(Digest),
+    /// It keeps none.
+    KeepsNone,
+}
+
+impl Answer {
+    fn sha256(self) -> Option<Digest> {
+        match self {
+            Self::Keeps(sha256) => Some(sha256),
+            Self::KeepsNone => None,
+        }
+    }
 }
 
 /// What is known of an object and a file beyond listing and index.
@@ -137,8 +155,8 @@ pub(crate) struct LocalDigests {
 pub(crate) struct Evidence {
     /// The object's digest by the record; only where its tag is still the recorded one.
     pub(crate) recorded: Option<Digest>,
-    /// What a HEAD said: nothing yet, or the digest that S3 keeps, if it keeps one.
-    pub(crate) asked: Option<Option<Digest>>,
+    /// What a HEAD said, once it was asked.
+    pub(crate) asked: Option<Answer>,
     /// What the local file was found to be.
     pub(crate) local: Option<LocalDigests>,
 }
@@ -194,7 +212,7 @@ pub(crate) fn judge(item: &Item, listed: Option<&ListedObject>, evidence: &Evide
             None => return Verdict::Read,
         },
     };
-    if let Some(found) = evidence.recorded.or(evidence.asked.flatten()) {
+    if let Some(found) = evidence.recorded.or(evidence.asked.and_then(Answer::sha256)) {
         return if found == wanted { Verdict::Unchanged(Some(wanted)) } else { Verdict::Send(Reason::Content) };
     }
     // A tag that is no MD5 may look like one: only equality proves anything.

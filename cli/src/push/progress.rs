@@ -103,7 +103,8 @@ impl Progress {
         let milliseconds = u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = bytes.saturating_mul(1000) / milliseconds;
         if let Some(seconds) = self.total_bytes.saturating_sub(bytes).checked_div(rate) {
-            line.push_str(&format!(", {}/s, {} left", DecimalBytes(rate), HumanDuration(Duration::from_secs(seconds))));
+            let left = HumanDuration(Duration::from_secs(seconds));
+            line = format!("{line}, {}/s, {left} left", DecimalBytes(rate));
         }
         line
     }

@@ -1,8 +1,8 @@
 //! What earlier pushes learnt of the objects in the bucket.
 //!
-//! A listing tells the size and the ETag of every object, and no digest. A push keeps what it knows beside them: *the object
-//! at this key, while it has this ETag, has this SHA-256*. Such a line never becomes false: whoever overwrites the object,
-//! by whatever tool, changes the ETag with the bytes, and then the line counts for nothing. So the record may be old, lost,
+//! A listing tells the size and the `ETag` of every object, and no digest. A push keeps what it knows beside them: *the object
+//! at this key, while it has this `ETag`, has this SHA-256*. Such a line never becomes false: whoever overwrites the object,
+//! by whatever tool, changes the `ETag` with the bytes, and then the line counts for nothing. So the record may be old, lost,
 //! or written by two pushes at once: what is missing from it costs requests or reading, and never correctness.
 //!
 //! It stands in the master under `.suitecast/`, which the functions do not look at.

@@ -119,12 +119,15 @@ impl Archive {
 }
 
 /// Whether release files in this directory, relative to a standard archive's root, are those of a suite: directly below
-/// `dists/` always; deeper, not where the small `Release` beside a `Packages` or `Sources` stands.
+/// `dists/` always; deeper, not where the small `Release` beside a `Packages` or `Sources` stands, nor below a `by-hash`:
+/// aptly links the newest of its files there by their plain names.
 fn is_suite_directory(directory: &str) -> bool {
     let Some(suite) = directory.strip_prefix(DISTS) else {
         return false;
     };
-    suite.rsplit_once('/').is_none_or(|(_, name)| name != "source" && !name.starts_with("binary-"))
+    let is_beside_an_index =
+        suite.rsplit_once('/').is_some_and(|(_, name)| name == "source" || name.starts_with("binary-"));
+    !is_beside_an_index && !suite.split('/').skip(1).any(|name| name == "by-hash")
 }
 
 /// Whether a file vouches for others beside it, so that it has to come after them.
@@ -366,6 +369,7 @@ mod tests {
             "dists/sid/main/binary-amd64/Packages.xz",
             "dists/sid/main/binary-amd64/Packages.diff/T-1-F-2.gz",
             "dists/sid/main/binary-amd64/by-hash/SHA256/short",
+            "dists/sid/main/binary-amd64/by-hash/SHA256/Release",
             "dists/Release",
         ] {
             assert_eq!(class("/", key), KeyClass::Index, "{key}");

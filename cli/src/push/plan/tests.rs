@@ -60,7 +60,7 @@ fn without_a_record_the_store_is_asked_and_then_the_file_is_read() {
     let (single, parted) = (listed(&md5_tag("same")), listed("0123-7"));
     let nothing = Evidence::default();
     assert_eq!(judge(&named("same"), Some(&single), &nothing), Verdict::Ask);
-    let silent = Evidence { asked: Some(None), ..nothing };
+    let silent = Evidence { asked: Some(Answer::KeepsNone), ..nothing };
     assert_eq!(judge(&named("same"), Some(&single), &silent), Verdict::Read);
     assert_eq!(judge(&named("same"), Some(&parted), &silent), Verdict::Send(Reason::Unknown));
     let read = Evidence { local: Some(local("same")), ..silent };
@@ -152,7 +152,8 @@ fn decide(item: &Item, object: Option<&Object>, text: &str) -> (Verdict, u32) {
             Verdict::Ask => {
                 assert_eq!(evidence.asked, None, "asked twice");
                 let object = object.unwrap();
-                evidence.asked = Some(object.keeps_sha256.then(|| sha256(object.text)));
+                let sha256 = object.keeps_sha256.then(|| sha256(object.text));
+                evidence.asked = Some(sha256.map_or(Answer::KeepsNone, Answer::Keeps));
             }
             Verdict::Read => {
                 assert_eq!(evidence.local, None, "read twice");

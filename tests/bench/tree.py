@@ -1,0 +1,36 @@
+"""Archives for benchmarks: so many packages of so many bytes, with the indices that name them."""
+
+import gzip
+import hashlib
+import random
+from pathlib import Path
+
+
+def make_tree(directory, files, file_bytes, seed=1):
+    """Writes an archive of one suite and answers how many files it has."""
+    directory = Path(directory)
+    chance = random.Random(seed)
+    stanzas = []
+    for number in range(files):
+        name = f"package-{number:05}"
+        path = f"pool/main/{name[-2:]}/{name}/{name}_1.0_amd64.deb"
+        content = chance.randbytes(file_bytes)
+        _write(directory / path, content)
+        digest = hashlib.sha256(content).hexdigest()
+        stanzas.append(
+            f"Package: {name}\nVersion: 1.0\nArchitecture: amd64\nFilename: {path}\nSize: {file_bytes}\nSHA256: {digest}\n"
+        )
+    packages = "\n".join(stanzas).encode()
+    suite = directory / "dists" / "bench"
+    indices = {"main/binary-amd64/Packages": packages, "main/binary-amd64/Packages.gz": gzip.compress(packages, mtime=0)}
+    listed = "".join(f" {hashlib.sha256(content).hexdigest()} {len(content)} {path}\n" for path, content in indices.items())
+    fields = "Suite: bench\nCodename: bench\nDate: Wed, 01 Jan 2025 00:00:00 UTC\nArchitectures: amd64\nComponents: main\n"
+    for path, content in indices.items():
+        _write(suite / path, content)
+    _write(suite / "Release", f"{fields}SHA256:\n{listed}".encode())
+    return files + len(indices) + 1
+
+
+def _write(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
