@@ -101,8 +101,9 @@ contract: ## The storage contract against any S3 server: S3_ENDPOINT=http://… 
 	cargo run --quiet --locked --package suitecast-tests --bin contract -- --endpoint $(S3_ENDPOINT) $(if $(ENGINE),--engine $(ENGINE))
 
 .PHONY: bench
-bench: ## Requests and memory at the size of Debian's main, against their budgets
+bench: $(CLOUD)/.installed build-cli ## Requests and memory at the size of Debian's main, against their budgets; push beside other uploaders
 	cargo run --release --quiet --locked --package suitecast-tests --bin budgets
+	$(CLOUD_PYTHON) -m bench.push
 
 .PHONY: mutants
 mutants: $(MUTANTS) ## That tests notice when the code of mirror and engine is changed: FILE=shared/engine/src/lease.rs for less, VERIFY=15 to try verdicts by builds of their own
@@ -122,6 +123,10 @@ build-functions: tools-cloud ## The functions' zips in target/lambda; PROFILE=re
 	PATH="$$PWD/$(CLOUD)/bin:$$PATH" cargo lambda build --locked --output-format zip --profile $(PROFILE) \
 	    --target $(TARGET_$(FUNCTION_ARCHITECTURE)) --compiler $(COMPILER_$(FUNCTION_ARCHITECTURE)) \
 	    --package suitecast-replicate --package suitecast-publish
+
+.PHONY: build-cli
+build-cli: ## The command-line program, as target/release/suitecast
+	cargo build --release --locked --quiet --package suitecast-cli --bin suitecast
 
 # The same program either way. By itself it is built sooner; together with the tests its dependencies are not built again,
 # since cargo gives them the features that the whole workspace asks for.
