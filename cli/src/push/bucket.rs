@@ -2,24 +2,69 @@
 
 use std::collections::HashMap;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use suitecast_store::{
     ErrorKind, GetRequest, Got, ListRequest, ObjectHeaders, PutRequest, Store, StoreError, WriteCondition, collect,
 };
 
 use super::plan::ListedObject;
 use super::record::{MAX_RECORD_BYTES, Record, record_key};
+use super::tree::TreeFile;
+
+/// Files in a directory of the tree above which the directories in it are listed one by one: what one page of a listing
+/// holds.
+const FOLDED_ABOVE: usize = 1_000;
 
 /// Every object below a prefix.
-pub(crate) async fn listing(store: &dyn Store, prefix: &str) -> Result<HashMap<String, ListedObject>, StoreError> {
+///
+/// The pages of a listing come one after the other, and wait for the network most of the time. So where the tree has more
+/// than a page of files, its directories are listed side by side: the tree says where it is worth it, the bucket what
+/// directories there are, and nothing rests on the order in which a store lists.
+pub(crate) async fn listing(
+    store: &dyn Store,
+    prefix: &str,
+    files: &[TreeFile],
+    concurrency: usize,
+) -> Result<HashMap<String, ListedObject>, StoreError> {
     let mut objects = HashMap::new();
-    let mut request = ListRequest { prefix: prefix.to_owned(), ..ListRequest::default() };
+    let mut waiting = vec![prefix.to_owned()];
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < concurrency {
+            let Some(directory) = waiting.pop() else { break };
+            let is_folded = files_below(files, directory.strip_prefix(prefix).unwrap_or_default()) > FOLDED_ABOVE;
+            running.push(list_directory(store, directory, is_folded));
+        }
+        let Some(listed) = running.next().await else {
+            return Ok(objects);
+        };
+        let (listed, directories) = listed?;
+        objects.extend(listed);
+        waiting.extend(directories);
+    }
+}
+
+/// How many files of the tree, which are in order, have paths that begin so.
+fn files_below(files: &[TreeFile], start: &str) -> usize {
+    let first = files.partition_point(|file| file.path.as_str() < start);
+    files.get(first..).map_or(0, |rest| rest.partition_point(|file| file.path.starts_with(start)))
+}
+
+type Directory = (Vec<(String, ListedObject)>, Vec<String>);
+
+/// The objects below a directory; folded, those in it and the directories in it.
+async fn list_directory(store: &dyn Store, prefix: String, is_folded: bool) -> Result<Directory, StoreError> {
+    let (mut objects, mut directories) = (Vec::new(), Vec::new());
+    let mut request = ListRequest { prefix, folded: is_folded, ..ListRequest::default() };
     loop {
         let page = store.list(request.clone()).await?;
         let listed = page.objects.into_iter();
         objects.extend(listed.map(|object| (object.key, ListedObject { size: object.size, etag: object.etag })));
+        directories.extend(page.prefixes);
         match page.next {
             Some(next) => request.continuation = Some(next),
-            None => return Ok(objects),
+            None => return Ok((objects, directories)),
         }
     }
 }
@@ -48,4 +93,43 @@ pub(crate) async fn save_record(store: &dyn Store, prefix: &str, record: &Record
     let headers = ObjectHeaders { content_type: Some("application/gzip"), cache_control: Some("no-store") };
     let request = PutRequest { key: record_key(prefix), bytes, condition: WriteCondition::Always, headers };
     store.put(request).await.map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use jiff::Timestamp;
+    use suitecast_testing::StrictS3;
+    use suitecast_testing::strict::BucketSettings;
+
+    fn files(count: u32) -> Vec<TreeFile> {
+        let path = |number| format!("pool/{}/{number:05}.deb", number % 7);
+        let mut files: Vec<TreeFile> = (0..count).map(|number| TreeFile { path: path(number), size: 1 }).collect();
+        files.sort_by(|one, two| one.path.cmp(&two.path));
+        files
+    }
+
+    #[tokio::test]
+    async fn a_listing_side_by_side_finds_every_object_once_and_no_other() {
+        let s3 = StrictS3::new(|| Timestamp::UNIX_EPOCH);
+        s3.create_bucket("master", BucketSettings::in_region("us-east-1"));
+        let files = files(2_500);
+        let mut keys: Vec<String> = files.iter().map(|file| format!("debian/{}", file.path)).collect();
+        keys.extend(
+            ["debian/index.html", "debian/pool/0", "debian/elsewhere/a/b", "debian/pool/0/x/y"].map(str::to_owned),
+        );
+        for key in keys.iter().map(String::as_str).chain(["debian-other/a", "other"]) {
+            s3.plant("master", key, "1").unwrap();
+        }
+        keys.sort();
+        for (known, is_split) in [(&files[..], true), (&files[..100], false), (&[], false)] {
+            s3.forget_requests();
+            let mut found: Vec<String> =
+                listing(&s3.bucket("master"), "debian/", known, 4).await.unwrap().into_keys().collect();
+            found.sort();
+            assert_eq!(found, keys);
+            assert_eq!(s3.requests().len() > 3, is_split, "{}", s3.requests().len());
+        }
+    }
 }

@@ -69,7 +69,7 @@ struct Push {
     settings: PushSettings,
     unlisted: UnlistedTrees,
     archives: suitecast_archive::Archives,
-    files: Vec<TreeFile>,
+    files: Arc<[TreeFile]>,
     survey: Survey,
     store: S3Bucket,
     uploads: S3Uploads,
@@ -82,23 +82,28 @@ impl Push {
     /// Looks at both ends. Nothing is written.
     async fn prepare(settings: PushSettings, output: &Output) -> Result<Self, Failure> {
         let unlisted = UnlistedTrees::parse(UNLISTED_TREES).map_err(|error| Failure::usage(error.to_string()))?;
-        let local = spawn_blocking({
+        let files: Arc<[TreeFile]> = spawn_blocking({
             let (directory, selection) = (settings.directory.clone(), settings.selection.clone());
-            let (prefix, archives) = (settings.destination.prefix.clone(), settings.archives.clone());
-            let (suites, scope, unlisted) = (settings.suites.clone(), settings.scope.clone(), unlisted.clone());
             move || {
                 let tree = read_tree(&directory, &selection)?;
                 refuse_faults("the tree cannot be pushed as it is", &tree.faults)?;
+                Ok::<_, Failure>(tree.files.into())
+            }
+        })
+        .await
+        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        let local = spawn_blocking({
+            let (directory, files) = (settings.directory.clone(), Arc::clone(&files));
+            let (prefix, archives) = (settings.destination.prefix.clone(), settings.archives.clone());
+            let (suites, scope, unlisted) = (settings.suites.clone(), settings.scope.clone(), unlisted.clone());
+            move || {
                 let archives = archives
                     .or_else(|| {
-                        places::archives_of(
-                            &tree.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
-                            &prefix,
-                        )
+                        places::archives_of(&files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), &prefix)
                     })
                     .ok_or_else(|| Failure::usage("cannot find out where the archives lie: say it by --archives"))?;
                 let question = Question {
-                    files: &tree.files,
+                    files: &files,
                     prefix: &prefix,
                     archives: &archives,
                     unlisted: &unlisted,
@@ -106,7 +111,7 @@ impl Push {
                     scope: &scope,
                 };
                 let survey = survey(&question, &Directory(directory.clone()));
-                Ok::<_, Failure>((tree.files, archives, survey))
+                Ok::<_, Failure>((archives, survey))
             }
         });
         let url = settings.destination.clone();
@@ -114,11 +119,14 @@ impl Push {
             let shared = clients::shared_config().await?;
             let client = clients::s3_client_of(&shared, &url.bucket).await?;
             let store = S3Bucket::new(client.clone(), &url.bucket);
-            let (listing, record) = tokio::try_join!(listing(&store, &url.prefix), load_record(&store, &url.prefix))?;
+            let (listing, record) = tokio::try_join!(
+                listing(&store, &url.prefix, &files, settings.concurrency),
+                load_record(&store, &url.prefix)
+            )?;
             Ok::<_, Failure>((store, S3Uploads::new(client, &url.bucket), listing, record))
         };
         let local = async { local.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) };
-        let ((files, archives, survey), (store, uploads, listing, record)) = tokio::try_join!(local, remote)?;
+        let ((archives, survey), (store, uploads, listing, record)) = tokio::try_join!(local, remote)?;
         let comparison = Comparison::default();
         let mut push =
             Self { settings, unlisted, archives, files, survey, store, uploads, listing, record, comparison };
