@@ -9,6 +9,7 @@ change.
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -154,6 +155,8 @@ def tell(title, seconds, requests=None):
 
 
 def main():
+    # Ended by a signal or by the keyboard, what was started is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=5_000, help="files of the tree that is sent")
     parser.add_argument("--bytes", type=int, default=100_000, help="bytes of each")

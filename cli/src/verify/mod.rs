@@ -305,7 +305,7 @@ impl Verified {
         match exit {
             Exit::Done => output.line("nothing is wrong")?,
             Exit::Temporary => {
-                output.line(format_args!("{count} thing(s) could not be looked at, and nothing else is wrong"))?
+                output.line(format_args!("{count} thing(s) could not be looked at, and nothing else is wrong"))?;
             }
             _ => output.line(format_args!("{count} thing(s) wrong"))?,
         }

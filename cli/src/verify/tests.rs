@@ -81,8 +81,11 @@ async fn whenever_a_release_is_replaced_during_the_walk_nothing_is_called_wrong_
     assert_eq!(problems.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>(), [lost]);
 }
 
+/// What is left of a file that was harmed.
+type Harm = fn(&Bytes) -> Option<Bytes>;
+
 /// Ways to harm a file.
-const HARMS: [(&str, fn(&Bytes) -> Option<Bytes>); 4] = [
+const HARMS: [(&str, Harm); 4] = [
     ("lost", |_| None),
     ("cut", |bytes| Some(bytes.slice(..bytes.len().saturating_sub(1)))),
     ("longer", |bytes| Some([bytes, &b"\n"[..]].concat().into())),

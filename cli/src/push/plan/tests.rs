@@ -297,6 +297,10 @@ fn the_name_of_a_by_hash_file_says_what_it_is() {
     assert_eq!(expected(&class, None), Expected::ByName);
 }
 
+fn refs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
 fn deleted(keys: &[&str], paths: &[&str], survey: &Survey, exclude: &[String]) -> Vec<String> {
     let (archives, unlisted) = (archives(), trees());
     let destination = Destination { prefix: "", archives: &archives, unlisted: &unlisted };
@@ -330,7 +334,6 @@ proptest! {
     ) {
         let borrowed = |set: &std::collections::BTreeSet<String>| -> Vec<String> { set.iter().cloned().collect() };
         let (keys, here, named) = (borrowed(&keys), borrowed(&here), borrowed(&named));
-        fn refs(texts: &[String]) -> Vec<&str> { texts.iter().map(String::as_str).collect() }
         let survey = survey(&refs(&named), &["dists/s"], &[]);
         let gone = deleted(&refs(&keys), &refs(&here), &survey, &[]);
         let states: BTreeMap<&String, bool> = keys
