@@ -59,7 +59,7 @@ fn a_tree_that_changes_while_it_is_pushed_is_noticed() {
     let gate = Gate::before(world.address(), "PUT /archive-master/pool/");
     let url = format!("s3://{MASTER}");
     let arguments = ["--json", "push", world.tree.to_str().unwrap(), &url, "--concurrency", "1"];
-    let mut command = world.command_to(&gate.endpoint, &arguments);
+    let mut command = World::command_to(&gate.endpoint, &arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     gate.wait();
     // Somebody publishes meanwhile.
@@ -138,7 +138,7 @@ fn expired_credentials_are_told() {
         }
     });
     let url = format!("s3://{MASTER}");
-    let output = world.command_to(&endpoint, &["push", world.tree.to_str().unwrap(), &url]).output().unwrap();
+    let output = World::command_to(&endpoint, &["push", world.tree.to_str().unwrap(), &url]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("credentials have expired"), "{said}");
@@ -160,7 +160,7 @@ fn a_reader_that_goes_away_ends_it_without_a_word() {
     let world = World::with(&generation(1));
     let url = format!("s3://{MASTER}");
     let endpoint = format!("http://{}", world.address());
-    let mut command = world.command_to(&endpoint, &["push", world.tree.to_str().unwrap(), &url, "--dry-run"]);
+    let mut command = World::command_to(&endpoint, &["push", world.tree.to_str().unwrap(), &url, "--dry-run"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
@@ -174,7 +174,7 @@ fn an_interrupt_ends_it_in_order_and_the_next_push_goes_on() {
     world.write("pool/large.bin", vec![7; 20 * 1024 * 1024]);
     let gate = Gate::before(world.address(), "partNumber=2");
     let url = format!("s3://{MASTER}");
-    let mut command = world.command_to(&gate.endpoint, &["--json", "push", world.tree.to_str().unwrap(), &url]);
+    let mut command = World::command_to(&gate.endpoint, &["--json", "push", world.tree.to_str().unwrap(), &url]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     gate.wait();
     send_signal(&child, "INT");

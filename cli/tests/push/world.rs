@@ -23,7 +23,7 @@ pub(crate) const REGION: &str = "us-east-1";
 /// Somebody who may read what all may read and nothing else.
 const NOBODY: u32 = 65534;
 /// Time after which a step that should have come has not.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct World {
     pub(crate) s3: StrictS3,
@@ -69,11 +69,11 @@ impl World {
     /// `suitecast push TREE s3://MASTER …`, not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let url = format!("s3://{MASTER}");
-        self.command_to(&self.endpoint, &[&["--json", "push", self.tree.to_str().unwrap(), &url], arguments].concat())
+        Self::command_to(&self.endpoint, &[&["--json", "push", self.tree.to_str().unwrap(), &url], arguments].concat())
     }
 
     /// The program with these arguments, talking to this endpoint.
-    pub(crate) fn command_to(&self, endpoint: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command_to(endpoint: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_suitecast"));
         command
             .args(arguments)
