@@ -98,6 +98,32 @@ async fn a_mirror_that_is_made_relaxed_takes_away_what_it_waited_to_see_mended()
     assert!(seen.is_settled(), "{seen}");
 }
 
+/// The live release lists what it was served without; a strict mirror asks for it, and finds other bytes of that size.
+#[tokio::test]
+async fn a_mirror_that_is_made_strict_puts_nothing_unverified_under_names_of_its_live_release() {
+    for by_hash in [ByHash::Sha256, ByHash::None] {
+        let generation = maker().by_hash(by_hash).generation(1).unwrap();
+        let mut world = relaxed();
+        let names = names_of(&generation, FORMS[0]);
+        world.upload_keys(&generation, generation.changed.iter().filter(|key| !names.contains(key)));
+        world.settle().await;
+        assert!(serves(&world, &generation), "{:#?}", world.reports.last());
+        world.settings.scope.strictness = Strictness::Strict;
+        for key in &names {
+            world.upload(key, spoilt(&generation.files[key]));
+        }
+        world.sweep().await;
+        world.settle().await;
+        assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Waiting);
+        let seen = view(&world).await;
+        assert!(seen.is_settled(), "{by_hash:?}: {seen}");
+        // What it waits for comes.
+        world.upload_keys(&generation, &names);
+        world.settle().await;
+        assert!(world.view(SUITE).await.is_settled(), "{:#?}", world.reports.last());
+    }
+}
+
 /// The release before had this form, and its plain name would be asked for next by a client that finds nothing by hash.
 #[tokio::test]
 async fn a_form_that_only_the_release_before_brought_keeps_no_plain_name() {

@@ -224,7 +224,8 @@ async fn try_release(
     options: &Options,
 ) -> Result<Tried, EngineError> {
     let vouched = seeing.served.filter(|served| served.vouched && !options.full);
-    let previous = vouched.and(seeing.live.set.as_ref()).map(|set| &set.release);
+    let live = seeing.live.set.as_ref().map(|set| &set.release);
+    let previous = live.filter(|_| vouched.is_some());
     let scope = run.settings.scope.fingerprint();
     let progress = Progress {
         identity: target.set.identity,
@@ -234,7 +235,7 @@ async fn try_release(
         verified: BTreeMap::new(),
     };
     let earlier = held.remembered.state.progress_of(&progress).cloned();
-    let filling = Filling::new(run, target.set, previous, earlier.as_ref());
+    let filling = Filling::new(run, target.set, live, previous, earlier.as_ref());
     match fill(run, &filling).await? {
         Filled::Whole { indices, in_place } => {
             let before = vouched.map(|served| served.identity).zip(filling.vouching());

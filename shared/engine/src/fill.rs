@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use suitecast_archive::{
-    ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Strictness, Variant, by_hash_path,
-    index_groups,
+    ArchivePath, IndexGroup, IndexKind, NamedFile, Need, Release, ReleaseEntry, Variant, by_hash_path, index_groups,
 };
 use suitecast_mirror::{
     Indices, KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey, VerifiedFiles,
@@ -13,7 +12,7 @@ use suitecast_mirror::{
 
 use crate::EngineError;
 use crate::concurrent::try_map;
-use crate::index_files::{Absence, ReadError, Standing, VersionedKey, ensure, read, stale_names, suite_key};
+use crate::index_files::{Exposure, ReadError, Standing, VersionedKey, ensure, read, stale_names, suite_key};
 use crate::older_versions;
 use crate::pool::{self, Batch};
 use crate::run::Run;
@@ -55,6 +54,8 @@ pub(crate) enum Filled {
 /// A release to fill, and what needs no second look.
 pub(crate) struct Filling<'a> {
     pub(crate) set: &'a ReleaseSet,
+    /// What clients see, whether the state vouches for it or not.
+    live: Option<&'a Release>,
     /// The live release, where the state vouches for it.
     pub(crate) previous: Option<&'a Release>,
     /// What an earlier slice verified of the very same work.
@@ -67,11 +68,12 @@ impl<'a> Filling<'a> {
     pub(crate) fn new(
         run: &Run<'_>,
         set: &'a ReleaseSet,
+        live: Option<&'a Release>,
         previous: Option<&'a Release>,
         progress: Option<&'a Progress>,
     ) -> Self {
         let vouched = previous.map(|previous| vouched_paths(run, &set.release, previous)).unwrap_or_default();
-        Self { set, previous, progress, vouched }
+        Self { set, live, previous, progress, vouched }
     }
 
     /// The live release with no more indices than it vouches for.
@@ -79,6 +81,12 @@ impl<'a> Filling<'a> {
         let mut release = self.previous?.clone();
         release.entries.retain(|path, _| self.vouched.contains(path));
         Some(release)
+    }
+
+    /// Whether clients are led to this very file.
+    fn exposure(&self, variant: &Variant) -> Exposure {
+        let is_listed = self.live.is_some_and(|live| live.entries.get(&variant.path) == Some(&variant.entry));
+        if is_listed { Exposure::Served } else { Exposure::Hidden }
     }
 
     /// Whether the verified live release vouches for this very file.
@@ -149,9 +157,8 @@ pub(crate) async fn fill(run: &Run<'_>, filling: &Filling<'_>) -> Result<Filled,
     let by_hash = filling.set.release.acquire_by_hash;
     let wanted: Vec<&Variant> =
         groups.iter().flat_map(|group| &group.variants).filter(|variant| !filling.is_vouched(variant)).collect();
-    let absence = absence(run);
     let standings = try_map(wanted.iter().copied(), run.concurrency(), async |variant| {
-        ensure(run, variant, absence, by_hash).await
+        ensure(run, variant, filling.exposure(variant), by_hash).await
     })
     .await
     .map_err(run.failed("bringing index files"))?;
@@ -167,15 +174,6 @@ pub(crate) async fn fill(run: &Run<'_>, filling: &Filling<'_>) -> Result<Filled,
         return Ok(Filled::Missing { missing, verified: progress_of(filling) });
     }
     fill_named_files(run, filling, &groups, &readable, present, &without).await
-}
-
-/// Whether a release can go live without any one variant. In a strict mirror no client asks for those that may be absent, unless
-/// it was told to prefer the plain form.
-fn absence(run: &Run<'_>) -> Absence {
-    match run.settings.scope.strictness {
-        Strictness::Strict => Absence::KeepsWaiting,
-        Strictness::Relaxed => Absence::IsAllowed,
-    }
 }
 
 /// Looks for what would keep the release from being whole behind the plain names, where the next generation may have

@@ -68,20 +68,20 @@ pub(crate) fn by_hash_names(variant: &Variant) -> Vec<(ArchivePath, Digest)> {
     names
 }
 
-/// Whether a release may go live without a variant.
+/// Whether clients are led to the names of a variant while it is brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Absence {
-    /// It may not: what is wrong under its names is put right before anybody is led there.
-    KeepsWaiting,
-    /// It may, in a relaxed mirror: nothing unverified may ever stand under its names, which a live release lists.
-    IsAllowed,
+pub(crate) enum Exposure {
+    /// What is wrong under its names is put right, or taken away, before anybody looks there.
+    Hidden,
+    /// The live release lists it, and was served without it: nothing unverified may ever stand there.
+    Served,
 }
 
 /// Makes sure that a variant stands under its by-hash names, from wherever in the master its content is.
 pub(crate) async fn ensure(
     run: &Run<'_>,
     variant: &Variant,
-    absence: Absence,
+    exposure: Exposure,
     by_hash: bool,
 ) -> Result<Standing, StoreError> {
     let content = content_of(variant);
@@ -96,7 +96,7 @@ pub(crate) async fn ensure(
         if run.looks_only {
             return in_master(run, &places, &content).await;
         }
-        if let Some(missing) = fetch(run, &first_key, presence, absence, &places, &content).await? {
+        if let Some(missing) = fetch(run, &first_key, presence, exposure, &places, &content).await? {
             return Ok(missing);
         }
     }
@@ -132,12 +132,12 @@ async fn in_master(run: &Run<'_>, places: &[Place], content: &Content) -> Result
 }
 
 /// Brings the bytes to a by-hash name. What stands there under a wrong name serves nobody, so it is overwritten, but
-/// only from bytes that were verified under a private key first; so is a name that a live release may list.
+/// only from bytes that were verified under a private key first; so is a name that the live release lists.
 async fn fetch(
     run: &Run<'_>,
     key: &str,
     presence: Presence,
-    absence: Absence,
+    exposure: Exposure,
     places: &[Place],
     content: &Content,
 ) -> Result<Option<Standing>, StoreError> {
@@ -145,7 +145,7 @@ async fn fetch(
         Presence::Mismatch { etag, .. } => Some(etag),
         Presence::Verified | Presence::Absent => None,
     };
-    if occupied.is_none() && absence == Absence::KeepsWaiting {
+    if occupied.is_none() && exposure == Exposure::Hidden {
         let destination =
             Destination { key: key.to_owned(), condition: WriteCondition::Absent, headers: run.headers(key) };
         match bring(run.master.as_ref(), run.region.as_ref(), places, &destination, content).await? {

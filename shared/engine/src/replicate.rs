@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use suitecast_archive::{ArchivePath, Digest, KeyClass, Strictness, SuiteName};
+use suitecast_archive::{KeyClass, SuiteName};
 use suitecast_store::{
     CopyRequest, CopySource, ErrorKind, SourceCondition, Store, StoreError, VersionId, WriteCondition,
 };
@@ -123,39 +123,16 @@ impl Batch<'_> {
             KeyClass::Pool { path } if !self.settings.scope.admits_pool_file(path.file_name()) => {
                 Ok(UploadOutcome::Ignored)
             }
-            KeyClass::Pool { .. } | KeyClass::Unlisted { .. } => self.copy(upload, None).await,
-            KeyClass::ByHash { digest, path } if self.admits_by_hash(upload, path) => {
-                self.copy(upload, Some(*digest)).await
-            }
+            KeyClass::Pool { .. } | KeyClass::Unlisted { .. } => self.copy(upload).await,
+            // By hash too: what stands under such a name may be served at once, so only what was verified may come there.
             KeyClass::ByHash { .. } | KeyClass::Index => Ok(UploadOutcome::LeftToPublish),
             KeyClass::ReleaseFile { suite, .. } if self.settings.suites.matches(suite) => Ok(UploadOutcome::WokeSuite),
             KeyClass::ReleaseFile { .. } | KeyClass::Private | KeyClass::Foreign => Ok(UploadOutcome::Ignored),
         }
     }
 
-    /// Whether an index by the name of its content is copied right away: whether it is in scope, as far as its directory tells.
-    fn admits_by_hash(&self, upload: &Upload, path: &ArchivePath) -> bool {
-        // A relaxed mirror's live release may list what it does not hold: only what publish verified comes under such a name.
-        if !self.settings.suites.is_everything() || self.settings.scope.strictness == Strictness::Relaxed {
-            return false;
-        }
-        if self.settings.scope.is_everything() {
-            return true;
-        }
-        // `dists/bookworm/main/binary-amd64/by-hash/SHA256/…` stands for any index of `main/binary-amd64/`. Where the suite
-        // ends and the component begins is not known here, and need not be: of a component's name the end counts.
-        let Some((directory, _)) = path.as_str().split_once("/by-hash/") else { return false };
-        let below_dists = directory.split_once('/').map_or(directory, |(_, rest)| rest);
-        let index = ArchivePath::parse(&format!("{below_dists}/Packages"));
-        let admitted = index.is_ok_and(|index| self.settings.scope.admits_index(&index));
-        if !admitted {
-            tracing::trace!(key = upload.key, "by-hash file out of scope");
-        }
-        admitted
-    }
-
-    /// Copies, if nothing is there yet. With a digest that the name promises, the copy's own is compared with it.
-    async fn copy(&self, upload: &Upload, promised: Option<Digest>) -> Result<UploadOutcome, EngineError> {
+    /// Copies, if nothing is there yet.
+    async fn copy(&self, upload: &Upload) -> Result<UploadOutcome, EngineError> {
         let request = CopyRequest {
             source: CopySource {
                 bucket: self.master.bucket().to_owned(),
@@ -169,13 +146,7 @@ impl Batch<'_> {
             headers: object_headers(self.settings, &upload.key),
         };
         match self.region.copy(request).await {
-            Ok(copied) => match (promised, copied.sha256) {
-                (Some(promised), Some(found)) if promised.algorithm() == found.algorithm() && promised != found => {
-                    tracing::warn!(key = upload.key, %found, "a by-hash file holds other bytes than its name says");
-                    Ok(UploadOutcome::LeftToPublish)
-                }
-                _ => Ok(UploadOutcome::Copied),
-            },
+            Ok(_) => Ok(UploadOutcome::Copied),
             Err(error) if error.kind == ErrorKind::PreconditionFailed => Ok(UploadOutcome::Present),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(UploadOutcome::Vanished),
             Err(source) => Err(EngineError::Store { doing: format!("replicating {}", upload.key), source }),

@@ -410,8 +410,8 @@ impl Play<'_> {
                 let files = &archive.generations[number].files;
                 archive.release_keys().map(|key| files.get(&key).cloned()) == here
             };
-            let newer = (wanted + 1..archive.generations.len())
-                .any(|number| archive.dates[number] > archive.dates[wanted] && serves(number));
+            // One whose Release.gpg was spoilt counts too: the Date does not go back from it.
+            let newer = view.live.as_ref().and_then(|live| live.date).is_some_and(|date| date > archive.dates[wanted]);
             let told = format!("region {at}, {suite}: generation {} is whole in the master", wanted + 1);
             if !serves(wanted) && !newer {
                 let live = view.live.as_ref().and_then(|live| live.date);
