@@ -160,7 +160,7 @@ async fn what_is_not_here_of_a_live_release_keeps_no_file_from_being_mended() {
         world.upload_keys(&generations[0], generations[0].changed.iter().filter(|key| !left_out.contains(key)));
         world.settle().await;
         assert!(serves(&world, &generations[0]), "{:#?}", world.reports.last());
-        let new = generations[1].changed.iter().find(|key| key.ends_with(".deb")).unwrap();
+        let new = generations[1].changed.iter().find(|key| key.ends_with("_amd64.deb")).unwrap();
         world.upload(new, spoilt(&generations[1].files[new]));
         world.settle().await;
         if is_made_strict {
