@@ -13,7 +13,7 @@ import threading
 import time
 
 from mutants.building import PACKAGES, ROOT, BuildError, Tree
-from mutants.judging import CAUGHT, MISSED, TIMEOUT, UNVIABLE, Judge, Verdict, each, observe, tests_of, verdict_by
+from mutants.judging import CAUGHT, MISSED, QUICK_SECONDS, TIMEOUT, UNVIABLE, Judge, Verdict, each, observe, tests_of, verdict_by
 from mutants.listing import digest_of, mutants_of
 from mutants.switches import write
 
@@ -77,14 +77,12 @@ class Record:
     def was_missed(self, mutant):
         return self.by_name.get(mutant.name, [MISSED])[0] == MISSED
 
-    def add(self, number, verdict, reaching):
+    def add(self, number, verdict):
         mutant = self.mutants[number]
         with self.lock:
             self.count += 1
             self.by_name[mutant.name] = [verdict.kind, verdict.test]
             VERDICTS.write_text(json.dumps(self.by_name, indent=1))
-            if verdict.kind == MISSED:
-                print(f"missed by {len(reaching)} tests: {mutant.name}")
             if self.count % 100 == 0:
                 print(f"{self.count} judged")
 
@@ -104,17 +102,22 @@ def judge_all(mutants, numbers, workers, record):
     print(f"{len(tests)} tests are green without a mutant, in {time.monotonic() - began:.0f} s")
     judge = Judge(tests, arms.function_of)
 
-    def judge_one(number):
-        mutant = mutants[number]
-        reaching = judge.tests_for(number, mutant.package)
-        record.add(number, Verdict(UNVIABLE) if number in unviable else judge.judge(number, mutant), reaching)
+    switchable = [number for number in numbers if mutants[number].is_switchable]
+    passes = [lambda test: test.seconds < QUICK_SECONDS, lambda test: test.seconds >= QUICK_SECONDS]
+    for is_wanted in passes:
 
-    each(judge_one, [number for number in numbers if mutants[number].is_switchable], workers)
+        def judge_one(number, is_wanted=is_wanted):
+            mutant = mutants[number]
+            record.add(number, Verdict(UNVIABLE) if number in unviable else judge.judge(number, mutant, is_wanted))
+
+        each(judge_one, switchable, workers)
+        switchable = [number for number in switchable if record.was_missed(mutants[number])]
+        print(f"{len(switchable)} left of {len(numbers)}")
     # One at a time: each build takes all processors.
     for number in (number for number in numbers if not mutants[number].is_switchable):
         reaching = judge.tests_for(number, mutants[number].package)
         verdict = judge_plain(mutants[number], {str(test) for test in reaching}) if reaching else Verdict(MISSED)
-        record.add(number, verdict, reaching)
+        record.add(number, verdict)
 
 
 def verify(mutants, record, count, seed):

@@ -20,6 +20,10 @@ HANG_FACTOR = 10
 LEAST_PROCESSOR_SECONDS = 20
 # The machine may be busy with other things.
 LEAST_SECONDS = 120
+# The likelihood that a test notices a change, before it noticed any.
+UNKNOWN = 0.02
+# All mutants are shown to the tests that take less before any is shown to those that take longer.
+QUICK_SECONDS = 1
 # Tests of an async function that is there thirty times over need large frames.
 STACK_BYTES = 256 << 20
 ENVIRONMENT = {
@@ -130,7 +134,9 @@ class Judge:
     def __init__(self, tests, function_of):
         self.tests = tests
         self.function_of = function_of
+        # By function and test, and by test.
         self.catches = collections.Counter()
+        self.runs = collections.Counter()
 
     def tests_for(self, number, package):
         """Those that enter the mutant's function; all, if it is in none."""
@@ -140,15 +146,25 @@ class Judge:
             for test in self.tests
             if test.binary.package == package and (function is None or function in test.entered)
         ]
-        return sorted(reaching, key=lambda test: test.seconds / (1 + self.catches[function, str(test)]))
+        return sorted(reaching, key=lambda test: self.cost(function, str(test), test.seconds))
 
-    def judge(self, number, mutant):
-        """The verdict on a mutant that is a switch."""
-        verdict = verdict_by(self.tests_for(number, mutant.package), {CHOSEN: str(number)})
-        if verdict.kind == CAUGHT:
-            # What noticed one change of a function often notices the others.
-            self.catches[self.function_of[number], verdict.test] += 1
-        return verdict
+    def cost(self, function, name, seconds):
+        """What a test takes against how likely it notices: what noticed one change of a function often notices the others."""
+        return seconds / (UNKNOWN + self.catches[function, name] + self.catches[name] / (1 + self.runs[name]))
+
+    def judge(self, number, mutant, is_wanted):
+        """The verdict of those tests that are wanted on a mutant that is a switch."""
+        function = self.function_of[number]
+        for test in self.tests_for(number, mutant.package):
+            if not is_wanted(test):
+                continue
+            verdict = verdict_by([test], {CHOSEN: str(number)})
+            self.runs[str(test)] += 1
+            if verdict.kind != MISSED:
+                self.catches[str(test)] += 1
+                self.catches[function, str(test)] += 1
+                return verdict
+        return Verdict(MISSED)
 
 
 def each(action, items, workers):

@@ -260,6 +260,14 @@ async fn while_a_state_cannot_be_read_no_bytes_give_way() {
     assert!(!denied.publish(look()).await.unwrap_err().is_retryable());
     assert_eq!(denied.s3.peek(REGION, &key).unwrap(), "bytes that nobody is known to name");
 
+    // Whoever reads of it is told the name that they know, and not that of the private copy.
+    let mut staging_denied = start.fork();
+    deny(&staging_denied, S3Operation::CopyObject, ".suitecast/staging/");
+    let error = staging_denied.publish(look()).await.unwrap_err();
+    let told = std::error::Error::source(&error).unwrap().to_string();
+    assert!(!error.is_retryable() && told.contains(&format!("to become {key}")), "{told}");
+    assert_eq!(staging_denied.s3.peek(REGION, &key).unwrap(), "bytes that nobody is known to name");
+
     let mut index_denied = start.fork();
     for key in index_denied.s3.keys(REGION, &format!("{SUITE}/main/binary-amd64/by-hash/")) {
         deny(&index_denied, S3Operation::GetObject, &key);

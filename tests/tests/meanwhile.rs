@@ -134,3 +134,23 @@ async fn a_run_that_lost_the_suite_to_another_leaves_its_state_alone_whatever_it
     assert!(failed.unwrap_err().is_retryable());
     assert_eq!(holder(&world), json!(ANOTHER));
 }
+
+#[tokio::test]
+async fn a_full_check_asked_for_while_a_run_is_at_work_takes_place_after_it() {
+    let generations = history(2);
+    let mut world = serving(&generations[0]).await;
+    world.upload_keys(&generations[1], &generations[1].changed);
+    drop(world.uploads());
+    let stays = |key: &&str| generations[0].files.contains_key(*key) && key.ends_with("_amd64.deb");
+    let damaged = generations[1].pool_keys().find(stays).unwrap().to_owned();
+    world.s3.uproot(REGION, &damaged).unwrap();
+    let first_copy = world.faults.effects() + 1;
+    let report = run_and_meanwhile(&mut world, &look(), first_copy, async |world| {
+        let full = PublishRequest { full: true, ..look() };
+        assert_eq!(world.publish(full).await.unwrap().outcome, Outcome::Busy);
+    })
+    .await;
+    assert_eq!(report.unwrap().outcome, Outcome::Swapped);
+    assert!(world.s3.peek(REGION, &damaged).is_some(), "what the live release vouches for was not looked at");
+    assert!(world.serves(&generations[1]).await);
+}

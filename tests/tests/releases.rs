@@ -5,7 +5,7 @@
 use suitecast_archive::SuiteName;
 use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, PublishReport, Settings};
-use suitecast_testing::archive_maker::{ArchiveMaker, Generation, PlainIndices};
+use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices};
 use suitecast_testing::strict::S3Operation;
 use suitecast_tests::edits::{sha256, with_changed_file};
 use suitecast_tests::watcher::Watcher;
@@ -458,12 +458,18 @@ async fn a_dry_run_tells_what_would_be_and_writes_nothing() {
     for key in withdrawn.s3.keys(MASTER, "dists/") {
         withdrawn.s3.uproot(MASTER, &key).unwrap();
     }
+    let two_names = maker().by_hash(ByHash::Sha256AndSha512).generation(1).unwrap();
+    let one_name = serving(default_settings(), &two_names).await;
+    for key in one_name.s3.keys(REGION, "dists/").into_iter().filter(|key| key.contains("/SHA512/")) {
+        one_name.s3.uproot(REGION, &key).unwrap();
+    }
     let worlds = [
         ("complete", complete, Outcome::Swapped),
         ("lacking", lacking, Outcome::Waiting),
         ("mixed", mixed, Outcome::Waiting),
         ("withdrawn", withdrawn, Outcome::Withdrawn),
         ("unchanged", start.fork(), Outcome::UpToDate),
+        ("without names by the strongest digest", one_name, Outcome::UpToDate),
         ("empty", World::default(), Outcome::Absent),
     ];
     for (name, mut world, outcome) in worlds {

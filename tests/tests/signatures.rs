@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use pgp::packet::SignatureType;
 use suitecast_archive::SuiteName;
 use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Authenticity, Outcome, PublishReport, Settings};
 use suitecast_signature::Keyring;
 use suitecast_testing::archive_maker::{ArchiveKey, ArchiveMaker, Generation, Signing};
-use suitecast_tests::world::{REGION, World, default_settings};
+use suitecast_testing::signer::{Says, Signer, clear_signed, signed_lines};
+use suitecast_tests::world::{MASTER, REGION, World, default_settings};
 
 const SUITE: &str = "dists/bookworm";
 /// The key of the operator's archive, and one of somebody else.
@@ -212,4 +214,29 @@ async fn a_release_that_waited_is_verified_with_the_keyring_of_the_day_it_goes_l
     world.sweep().await;
     world.settle().await;
     assert!(world.serves(&second).await, "{:?}", last(&world));
+}
+
+#[tokio::test]
+async fn what_went_live_stays_and_is_checked_when_its_signature_has_expired_since() {
+    let day = 24 * 60 * 60;
+    let [first, ..] = history(OURS, Signing::Unsigned);
+    let text = String::from_utf8(first.files[&first.suite_key("Release")].to_vec()).unwrap();
+    let mut world = World::default();
+    let now = u32::try_from(world.clock.now().as_second()).unwrap();
+    let signer = Signer::new(7, now - day).unwrap();
+    let signature = signer.over_bytes(SignatureType::Text, Says::at(now - day).lives(2 * day), &signed_lines(&text));
+    world.settings.keyring = Some(Arc::new(Keyring::parse(&signer.certificate().unwrap()).unwrap()));
+    world.upload_changes(&first);
+    world.s3.uproot(MASTER, &first.suite_key("Release")).unwrap();
+    world.upload(&first.suite_key("InRelease"), clear_signed(&text, &signature.unwrap()).unwrap());
+    drop(world.uploads());
+    assert_eq!(said(&world.publish_suite(SUITE).await), (Outcome::Swapped, Authenticity::Verified));
+    world.clock.advance(SignedDuration::from_hours(2 * 24));
+    let checked = world.publish(PublishRequest { full: true, ..request() }).await.unwrap();
+    assert_eq!(said(&checked), (Outcome::Swapped, Authenticity::Verified), "{checked:#?}");
+    // Nobody else would believe it today.
+    for key in world.s3.keys(REGION, "") {
+        world.s3.uproot(REGION, &key).unwrap();
+    }
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Refused);
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use suitecast_archive::SuiteName;
 use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, limits};
-use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent};
+use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent, PlainIndices};
 use suitecast_testing::strict::S3Operation;
+use suitecast_tests::edits::with_changed_file;
 use suitecast_tests::world::{MASTER, REGION, World, default_settings};
 
 /// More than two slices' worth, at one chunk a slice.
@@ -113,6 +114,28 @@ async fn what_one_index_names_is_not_looked_at_again_while_a_file_of_another_is_
     };
     assert_eq!(looked_at("contrib"), 0);
     assert!(looked_at("main") > 0);
+}
+
+#[tokio::test]
+async fn a_file_that_was_changed_in_place_is_overwritten_though_the_slice_ends_between_its_index_and_the_swap() {
+    let maker = ArchiveMaker::new(3).suite("sid").components(&["main", "universe"]).architectures(&["amd64"]);
+    let maker = maker.plain_packages(2).plain_indices(PlainIndices::Shipped);
+    let first = maker.generation(1).unwrap();
+    let mut world = world_of_short_slices();
+    world.settings.allow_change_in_place = true;
+    world.upload_changes(&first);
+    world.settle().await;
+    assert!(world.serves(&first).await);
+    // Of the component that is read first.
+    let is_in_main = |key: &&str| key.starts_with("pool/main/") && key.ends_with("_amd64.deb");
+    let key = first.pool_keys().find(is_in_main).unwrap().to_owned();
+    let changed = with_changed_file(&maker, &first, &key);
+    world.upload_keys(&changed, changed.files.keys());
+    drop(world.uploads());
+    let suite = SuiteName::parse("dists/sid").unwrap();
+    world.publish(PublishRequest { full: true, ..PublishRequest::new(suite) }).await.unwrap();
+    world.settle().await;
+    assert!(world.serves(&changed).await, "{:#?}", world.reports.last());
 }
 
 #[tokio::test]
