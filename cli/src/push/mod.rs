@@ -3,8 +3,8 @@
 //! The way of a push:
 //!
 //! 1. the tree is looked through ([`tree`]), its archives are found ([`places`]), its own indices say what its files should
-//!    be and whether it is complete ([`survey`]); meanwhile the bucket is listed once ([`bucket`]);
-//! 2. [`plan`] decides without I/O what is sent, in which order, and what is deleted; [`compare`] gets it what it asks for;
+//!    be and whether it is complete ([`mod@survey`]); meanwhile the bucket is listed once ([`bucket`]);
+//! 2. [`plan`] decides without I/O what is sent, in which order, and what is deleted; [`mod@compare`] gets it what it asks for;
 //! 3. [`send`] sends phase by phase, release files last, then what nothing names is deleted;
 //! 4. what was learnt goes into the [`record`], however it ended.
 //!
