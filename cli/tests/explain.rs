@@ -5,27 +5,17 @@
 
 mod served;
 
-use served::{MASTER, REGION, REGION_BUCKET, Ran, Served};
+use served::{MASTER, REGION, REGION_BUCKET, Ran, Served, generations};
 use suitecast_archive::{Digest, DigestAlgorithm};
 use suitecast_engine::Outcome;
-use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_testing::archive_maker::Generation;
 
 const SUITE: &str = "dists/stable";
 
-fn generations() -> [Generation; 2] {
-    ArchiveMaker::new(31).history(2).unwrap().try_into().unwrap()
-}
-
 /// A Region that serves the first generation; of the second all but one package is in the master, and nobody looked yet.
 async fn behind() -> (Served, String, [Generation; 2]) {
-    let served = Served::start().await;
-    let [first, second] = generations();
-    served.put(MASTER, &first);
-    assert_eq!(served.publish(SUITE).await.outcome, Outcome::Swapped);
-    let held_back = second.changed.iter().rfind(|key| key.starts_with("pool/")).unwrap().clone();
-    for key in second.changed.iter().filter(|key| **key != held_back) {
-        served.s3.plant(MASTER, key, second.files[key].clone()).unwrap();
-    }
+    let [first, second] = generations(31);
+    let (served, held_back) = Served::holding_back(SUITE, &first, &second).await;
     served.s3.forget_requests();
     (served, held_back, [first, second])
 }
@@ -62,7 +52,7 @@ async fn the_object_that_a_suite_waits_for_is_named_with_its_index_and_with_what
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_index_is_told_with_every_name_that_can_bring_it() {
     let served = Served::start().await;
-    let [first, _] = generations();
+    let [first, _] = generations(31);
     // Else it would be found among the older versions of its plain name.
     served.s3.change_bucket(MASTER, |bucket| bucket.versioned = false);
     served.put(MASTER, &first);
@@ -99,7 +89,7 @@ async fn an_object_with_other_content_in_the_master_is_told_from_an_absent_one()
     assert!(suite["next"].as_str().unwrap().contains("nothing is missing"), "{suite}");
     assert_eq!(
         served.s3.peek(REGION_BUCKET, &second.suite_key("InRelease")).unwrap(),
-        generations()[0].files[&second.suite_key("InRelease")]
+        generations(31)[0].files[&second.suite_key("InRelease")]
     );
 }
 

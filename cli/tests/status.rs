@@ -4,7 +4,7 @@
 
 mod served;
 
-use served::{MASTER, REGION, REGION_BUCKET, Served};
+use served::{MASTER, REGION, REGION_BUCKET, Served, generations};
 use suitecast_engine::Outcome;
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
 use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
@@ -12,20 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SUITE: &str = "dists/stable";
 
-fn generations() -> [Generation; 2] {
-    ArchiveMaker::new(21).history(2).unwrap().try_into().unwrap()
-}
-
 /// A Region that serves the first generation and waits for one package of the second, whose key is given back.
 async fn waiting() -> (Served, String, [Generation; 2]) {
-    let served = Served::start().await;
-    let [first, second] = generations();
-    served.put(MASTER, &first);
-    assert_eq!(served.publish(SUITE).await.outcome, Outcome::Swapped);
-    let held_back = second.changed.iter().rfind(|key| key.starts_with("pool/")).unwrap().clone();
-    for key in second.changed.iter().filter(|key| **key != held_back) {
-        served.s3.plant(MASTER, key, second.files[key].clone()).unwrap();
-    }
+    let [first, second] = generations(21);
+    let (served, held_back) = Served::holding_back(SUITE, &first, &second).await;
     assert_eq!(served.publish(SUITE).await.outcome, Outcome::Waiting);
     (served, held_back, [first, second])
 }
@@ -33,7 +23,7 @@ async fn waiting() -> (Served, String, [Generation; 2]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_region_that_serves_what_the_master_holds_is_live() {
     let served = Served::start().await;
-    let [first, _] = generations();
+    let [first, _] = generations(21);
     served.put(MASTER, &first);
     let ran = served.run_by_buckets(&["status", "--json"]).await;
     assert_eq!(
@@ -117,7 +107,7 @@ async fn a_failure_that_passes_does_not_end_a_watch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suite_that_vanished_from_the_master_is_told_and_not_waited_for() {
     let served = Served::start().await;
-    let [first, _] = generations();
+    let [first, _] = generations(21);
     served.put(MASTER, &first);
     served.put(MASTER, &ArchiveMaker::new(22).suite("testing").generation(1).unwrap());
     served.publish(SUITE).await;

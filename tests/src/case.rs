@@ -8,6 +8,8 @@
     reason = "a test's own steps: what fails here fails the test"
 )]
 
+use suitecast_archive::SuiteName;
+use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, PublishReport};
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation, PlainIndices};
 
@@ -32,6 +34,17 @@ pub fn maker() -> ArchiveMaker {
         .architectures(&["amd64"])
         .plain_packages(0)
         .plain_indices(PlainIndices::Shipped)
+}
+
+/// So many generations of an archive of one package, where its size alone does not matter.
+pub fn history(count: u32) -> Vec<Generation> {
+    let maker = ArchiveMaker::new(3).suite("bookworm").components(&["main"]).architectures(&["amd64"]);
+    maker.plain_packages(1).history(count).unwrap()
+}
+
+/// A look at the suite, as a plain wake-up asks for it.
+pub fn look() -> PublishRequest {
+    PublishRequest::new(SuiteName::parse(SUITE).unwrap())
 }
 
 /// A Region that serves the first generation, and the second as its maker meant it.

@@ -6,30 +6,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
-use suitecast_archive::SuiteName;
-use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{EngineError, Outcome, Ports};
 use suitecast_store::{
     Copied, CopyRequest, GetRequest, Got, ListPage, ListRequest, ObjectInfo, Put, PutRequest, Store, StoreError,
 };
-use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_testing::archive_maker::Generation;
 use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
 use suitecast_testing::{Aftermath, Moment, StrictS3};
+use suitecast_tests::case::{SUITE, history, look};
 use suitecast_tests::world::{MASTER, REGION, World};
-
-const SUITE: &str = "dists/bookworm";
 
 /// Longer than any lease: a slice and what it is outlived by.
 const PAST_THE_LEASE: SignedDuration = SignedDuration::from_mins(10);
-
-fn history(count: u32) -> Vec<Generation> {
-    let maker = ArchiveMaker::new(3).suite("bookworm").components(&["main"]).architectures(&["amd64"]);
-    maker.plain_packages(1).history(count).unwrap()
-}
-
-fn look() -> PublishRequest {
-    PublishRequest::new(SuiteName::parse(SUITE).unwrap())
-}
 
 async fn serving(generation: &Generation) -> World {
     let mut world = World::default();

@@ -7,26 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use suitecast_archive::SuiteName;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_engine::{EngineError, Outcome, PublishReport};
-use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_testing::archive_maker::Generation;
 use suitecast_testing::{Aftermath, Moment};
+use suitecast_tests::case::{history, look};
 use suitecast_tests::world::{REGION, World};
-
-const SUITE: &str = "dists/bookworm";
 
 /// What the state says of the lease of a run that took the suite over.
 const ANOTHER: &str = "another run";
-
-fn history(count: u32) -> Vec<Generation> {
-    let maker = ArchiveMaker::new(3).suite("bookworm").components(&["main"]).architectures(&["amd64"]);
-    maker.plain_packages(1).history(count).unwrap()
-}
-
-fn look() -> PublishRequest {
-    PublishRequest::new(SuiteName::parse(SUITE).unwrap())
-}
 
 async fn serving(generation: &Generation) -> World {
     let mut world = World::default();

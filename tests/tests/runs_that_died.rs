@@ -11,13 +11,13 @@ use suitecast_engine::Outcome;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_store::{GetCondition, GetRequest, Got, Store};
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices, Signing};
+use suitecast_testing::client_model::{ClientModel, Scope as ClientScope, StoreReader};
 use suitecast_testing::strict::{Request, S3Operation};
 use suitecast_testing::{Aftermath, Moment};
+use suitecast_tests::case::{SUITE, look};
 use suitecast_tests::edits::{with_changed_file, with_release};
 use suitecast_tests::watcher::Watcher;
 use suitecast_tests::world::{MASTER, REGION, World, default_settings};
-
-const SUITE: &str = "dists/bookworm";
 
 /// Longer than any lease: a slice and what it is outlived by.
 const PAST_THE_LEASE: SignedDuration = SignedDuration::from_mins(10);
@@ -27,10 +27,6 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(25);
 
 fn maker() -> ArchiveMaker {
     ArchiveMaker::new(3).suite("bookworm").components(&["main"]).architectures(&["amd64"]).plain_packages(1)
-}
-
-fn look() -> PublishRequest {
-    PublishRequest::new(SuiteName::parse(SUITE).unwrap())
 }
 
 async fn serving(generation: &Generation) -> World {
@@ -182,6 +178,27 @@ async fn bytes_that_a_live_release_names_stay_though_its_state_is_lost() {
     world.settle().await;
     assert_eq!(watcher.sights().broken, Vec::<String>::new());
     assert!(world.serves(&generations[0]).await, "{:#?}", world.reports.last());
+}
+
+/// Somebody filled the Region before by other means: there is no state, and no index by hash.
+#[tokio::test]
+async fn bytes_that_a_live_release_names_stay_in_a_bucket_that_others_filled() {
+    let maker = maker().by_hash(ByHash::None).plain_indices(PlainIndices::Shipped);
+    let generations = maker.history(2).unwrap();
+    let mut world = World::default();
+    for (key, bytes) in &generations[0].files {
+        world.s3.plant(REGION, key, bytes.clone()).unwrap();
+    }
+    let changed =
+        generations[0].pool_keys().find(|key| key.contains("tiny-data") && key.ends_with("_all.deb")).unwrap();
+    let second = with_changed_file(&maker, &generations[1], changed);
+    let mut client = ClientModel::without_by_hash(ClientScope::default());
+    world.upload_keys(&second, second.files.keys());
+    world.settle().await;
+    let report = world.reports.last().unwrap();
+    assert_eq!(report.outcome, Outcome::Refused, "{report:#?}");
+    let view = client.walk(&StoreReader(&world.s3.bucket(REGION)), SUITE).await.unwrap();
+    assert!(view.is_whole() && view.files > 3, "{view}");
 }
 
 #[tokio::test]

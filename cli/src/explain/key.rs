@@ -124,12 +124,8 @@ impl Holder<'_> {
 
 /// The keys under which a form of an index may stand: by its digests, and plain.
 fn keys_of(suite: &SuiteName, variant: &Variant) -> Vec<String> {
-    let digests = [variant.entry.digests.strongest(), variant.entry.digests.checkable()];
-    let mut keys: Vec<String> =
-        digests.into_iter().flatten().map(|digest| suite.key(&by_hash_path(&variant.path, &digest))).collect();
-    keys.push(suite.key(&variant.path));
-    keys.dedup();
-    keys
+    let by_hash = variant.by_hash_names().into_iter().map(|(path, _)| suite.key(&path));
+    by_hash.chain([suite.key(&variant.path)]).collect()
 }
 
 /// The listed files that stand under this key, by their plain names or by their digests.

@@ -18,7 +18,7 @@
 use std::collections::HashMap;
 
 use suitecast_archive::{
-    Archives, Digest, DigestAlgorithm, Digests, KeyClass, ReleaseFile, SuiteName, UnlistedTrees, object_headers,
+    Archives, Digest, DigestAlgorithm, Digests, KeyClass, ReleaseFile, UnlistedTrees, object_headers,
 };
 use suitecast_store::{ETag, ObjectHeaders};
 
@@ -248,7 +248,7 @@ pub(crate) struct Destination<'a> {
 /// The objects that the chosen files of a tree become, in the order in which they are sent: by phase, and in each the
 /// largest first, since a large file at the end would be waited for alone.
 pub(crate) fn items(files: &[TreeFile], survey: &Survey, destination: &Destination<'_>) -> Vec<Item> {
-    let is_everything_chosen = survey.chosen.len() == survey.suites.len();
+    let is_everything_chosen = survey.is_everything_chosen();
     let mut items: Vec<Item> = files
         .iter()
         .filter(|file| is_everything_chosen || survey.wanted.get(&file.path).is_some_and(|wanted| wanted.is_chosen))
@@ -296,15 +296,7 @@ pub(crate) fn deletions(
     destination: &Destination<'_>,
 ) -> Vec<String> {
     let in_tree: std::collections::HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let is_everything_chosen = survey.chosen.len() == survey.suites.len();
-    let is_in_chosen = |key: &str| {
-        let innermost = survey
-            .suites
-            .iter()
-            .filter(|suite| key.starts_with(&suite.directory_key_prefix()))
-            .max_by_key(|suite: &&SuiteName| suite.as_str().len());
-        innermost.is_some_and(|suite| survey.chosen.contains(suite))
-    };
+    let (is_everything_chosen, directories) = (survey.is_everything_chosen(), survey.directories());
     let mut keys: Vec<String> = listing
         .keys()
         .filter(|key| destination.archives.classify(key, destination.unlisted) != KeyClass::Private)
@@ -313,7 +305,7 @@ pub(crate) fn deletions(
                 selection.holds(path) && !in_tree.contains(path) && !survey.wanted.contains_key(path)
             })
         })
-        .filter(|key| is_everything_chosen || is_in_chosen(key))
+        .filter(|key| is_everything_chosen || directories.is_in_chosen(key))
         .cloned()
         .collect();
     keys.sort_unstable();

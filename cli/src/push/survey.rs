@@ -4,27 +4,18 @@
 //! digests of its files are those that the indices give. All rules are the functions' own ([`index_groups`],
 //! [`IndexReader`], …), so what is complete here is complete for them.
 
+mod reading;
+
 use std::collections::{BTreeMap, HashMap};
-use std::io;
-use std::sync::Mutex;
-use std::thread;
 
 use suitecast_archive::{
-    Archive, ArchivePath, Archives, ClearSigned, Compression, Digest, DigestAlgorithm, Digests, IndexGroup, IndexKind,
-    IndexLocation, IndexReader, KeyClass, MAX_RELEASE_BYTES, NamedFile, Need, Release, ReleaseEntry, ReleaseFile,
-    Scope, SuiteName, SuitePatterns, UnlistedTrees, Variant, by_hash_path, index_groups, same_text,
+    Archive, ArchivePath, Archives, ClearSigned, Digest, DigestAlgorithm, Digests, IndexGroup, KeyClass, Need, Release,
+    ReleaseFile, Scope, SuiteName, SuitePatterns, UnlistedTrees, Variant, by_hash_path, index_groups, same_text,
 };
 
 use super::tree::TreeFile;
-
-/// Bytes read of an index at once.
-const PIECE_BYTES: usize = 256 * 1024;
-
-/// Reads the files of a tree; a double in tests.
-pub(crate) trait ReadFile: Sync {
-    /// Opens a file by its path relative to the tree.
-    fn open(&self, path: &str) -> io::Result<Box<dyn io::Read + Send>>;
-}
+pub(crate) use reading::ReadFile;
+use reading::{Form, IndexJob, IndexOutcome, read_indices, read_release_file};
 
 /// What an index or a release says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +66,31 @@ pub(crate) struct Survey {
     pub(crate) is_blind: bool,
 }
 
+impl Survey {
+    /// Whether all suites of the tree are sent.
+    pub(crate) fn is_everything_chosen(&self) -> bool {
+        self.chosen.len() == self.suites.len()
+    }
+
+    /// The directories of the suites, to ask where keys lie.
+    pub(crate) fn directories(&self) -> Directories {
+        Directories(
+            self.suites.iter().map(|suite| (suite.directory_key_prefix(), self.chosen.contains(suite))).collect(),
+        )
+    }
+}
+
+/// What the keys of each suite begin with, and whether it is chosen.
+pub(crate) struct Directories(Vec<(String, bool)>);
+
+impl Directories {
+    /// Whether a key lies in the directory of a chosen suite. The innermost suite is the one that it belongs to.
+    pub(crate) fn is_in_chosen(&self, key: &str) -> bool {
+        let around = self.0.iter().filter(|(directory, _)| key.starts_with(directory.as_str()));
+        around.max_by_key(|(directory, _)| directory.len()).is_some_and(|(_, is_chosen)| *is_chosen)
+    }
+}
+
 /// What is asked for of a tree.
 pub(crate) struct Question<'a> {
     /// Its files, by path relative to the tree.
@@ -96,30 +112,6 @@ struct Suite<'a> {
     name: SuiteName,
     archive: &'a Archive,
     is_chosen: bool,
-}
-
-/// An index to read: its group, and the forms of it that are there, the quickest to read first.
-struct IndexJob<'a> {
-    suite: &'a Suite<'a>,
-    kind: IndexKind,
-    forms: Vec<Form>,
-    /// Whether a complete archive needs what it names.
-    is_needed: bool,
-}
-
-struct Form {
-    /// As the release names it, relative to the suite.
-    index: ArchivePath,
-    /// Where its bytes stand, relative to the tree.
-    path: String,
-    entry: ReleaseEntry,
-    compression: Compression,
-}
-
-/// What came of an [`IndexJob`].
-enum IndexOutcome {
-    Read { named_by: String, files: Vec<NamedFile> },
-    Failed(Vec<Problem>),
 }
 
 struct Surveyor<'a> {
@@ -152,7 +144,7 @@ pub(crate) fn survey(question: &Question<'_>, reader: &dyn ReadFile) -> Survey {
             surveyor.indices(suite, release, &mut jobs);
         }
     }
-    let outcomes = read_indices(&jobs, question, reader);
+    let outcomes = read_indices(&jobs, question.prefix, reader);
     for (job, outcome) in jobs.iter().zip(outcomes) {
         surveyor.take(job, outcome);
     }
@@ -297,7 +289,7 @@ impl<'a> Surveyor<'a> {
 
     /// Where the bytes of an index stand, as far as its size tells.
     fn place_of(&self, suite: &Suite<'_>, variant: &Variant) -> Option<String> {
-        let by_hash = variant.entry.digests.all().map(|digest| by_hash_path(&variant.path, &digest));
+        let by_hash = variant.by_hash_names().into_iter().map(|(path, _)| path);
         std::iter::once(variant.path.clone())
             .chain(by_hash)
             .filter_map(|path| self.path_of_key(&suite.name.key(&path)).map(str::to_owned))
@@ -383,108 +375,16 @@ impl<'a> Surveyor<'a> {
 
     /// Marks what lies in the directories of the chosen suites.
     fn choose(&mut self) {
-        if self.survey.chosen.len() == self.survey.suites.len() {
+        if self.survey.is_everything_chosen() {
             return;
         }
-        let prefixes: Vec<(String, bool)> = self
-            .survey
-            .suites
-            .iter()
-            .filter_map(|suite| {
-                let directory = suite.directory_key_prefix();
-                Some((self.path_of_key(&directory)?.to_owned(), self.survey.chosen.contains(suite)))
-            })
-            .collect();
+        let directories = self.survey.directories();
         for file in self.question.files {
-            // The innermost suite is the one that a file belongs to.
-            let innermost = prefixes
-                .iter()
-                .filter(|(prefix, _)| file.path.starts_with(prefix.as_str()))
-                .max_by_key(|(prefix, _)| prefix.len());
-            if let Some((_, true)) = innermost {
+            if directories.is_in_chosen(&format!("{}{}", self.question.prefix, file.path)) {
                 self.survey.wanted.entry(file.path.clone()).or_default().is_chosen = true;
             }
         }
     }
-}
-
-fn read_release_file(reader: &dyn ReadFile, path: &str) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // One byte more than is allowed, so that the reader of releases sees that there are more.
-    io::Read::read_to_end(&mut io::Read::take(reader.open(path)?, 2 * MAX_RELEASE_BYTES as u64 + 1), &mut bytes)?;
-    Ok(bytes)
-}
-
-/// Reads indices on all processors; the outcomes are in the order of the jobs.
-fn read_indices(jobs: &[IndexJob<'_>], question: &Question<'_>, reader: &dyn ReadFile) -> Vec<IndexOutcome> {
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
-    let waiting = Mutex::new(jobs.iter().enumerate());
-    let mut outcomes: Vec<(usize, IndexOutcome)> = thread::scope(|scope| {
-        let work = || {
-            let mut done = Vec::new();
-            loop {
-                let next = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
-                match next {
-                    Some((number, job)) => done.push((number, read_index(job, question, reader))),
-                    None => return done,
-                }
-            }
-        };
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        // A thread that panicked is a fault of ours, and its panic goes on here.
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    outcomes.sort_by_key(|(number, _)| *number);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
-}
-
-/// Reads the first form of an index that is what the release says.
-fn read_index(job: &IndexJob<'_>, question: &Question<'_>, reader: &dyn ReadFile) -> IndexOutcome {
-    let mut problems = Vec::new();
-    for form in job.forms.iter().filter(|form| form.compression.is_readable()) {
-        let key = job.suite.name.key(&form.index);
-        let named_by = key.strip_prefix(question.prefix).unwrap_or(&key).to_owned();
-        match read_form(job, form, reader) {
-            Ok(files) => return IndexOutcome::Read { named_by, files },
-            Err(reason) => problems.push(Problem { path: form.path.clone(), named_by: None, reason }),
-        }
-    }
-    IndexOutcome::Failed(problems)
-}
-
-fn read_form(job: &IndexJob<'_>, form: &Form, reader: &dyn ReadFile) -> Result<Vec<NamedFile>, String> {
-    let location = IndexLocation::of(job.suite.archive, &job.suite.name, &form.index)
-        .ok_or_else(|| "lies in no archive".to_owned())?;
-    let mut index = IndexReader::new(job.kind, form.compression, &form.entry, &location).map_err(told)?;
-    let mut files = Vec::new();
-    let mut sink = |file| files.push(file);
-    let mut source = reader.open(&form.path).map_err(|error| format!("cannot be read: {error}"))?;
-    let mut piece = vec![0; PIECE_BYTES];
-    loop {
-        match io::Read::read(&mut source, &mut piece) {
-            Ok(0) => break,
-            Ok(count) => index.push(piece.get(..count).unwrap_or_default(), &mut sink).map_err(told)?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(format!("cannot be read: {error}")),
-        }
-    }
-    index.finish(&mut sink).map_err(told)?;
-    Ok(files)
-}
-
-/// An error with its causes, in one line.
-fn told(error: impl std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

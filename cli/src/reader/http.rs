@@ -17,6 +17,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use suitecast_mirror::with_causes;
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use url::Url;
@@ -215,10 +216,6 @@ fn temporary(method: &Method, url: &str, said: &str) -> ReadFailure {
 
 fn refused(method: &Method, url: &str, said: &str) -> ReadFailure {
     failure(ReadFailureKind::Refused, method, url, said)
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    suitecast_mirror::with_causes(error)
 }
 
 #[async_trait]

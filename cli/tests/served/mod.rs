@@ -9,11 +9,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use suitecast_archive::SuiteName;
 use suitecast_engine::publish::{self, PublishRequest};
-use suitecast_engine::{Ports, PublishReport, QueueError, SuitesQueue, Wake};
+use suitecast_engine::{Outcome, Ports, PublishReport, QueueError, SuitesQueue, Wake};
 use suitecast_lambda::clock::SystemClock;
 use suitecast_lambda::config::Looking;
 use suitecast_testing::StrictS3;
-use suitecast_testing::archive_maker::Generation;
+use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
 use suitecast_testing::http::{HttpServer, SECRET_ACCESS_KEY};
 use suitecast_testing::strict::BucketSettings;
 
@@ -30,6 +30,11 @@ pub const REGION_BUCKET: &str = "eu-west-1.archive.example.com";
 pub struct Served {
     pub s3: StrictS3,
     pub server: HttpServer,
+}
+
+/// Two generations of a made archive.
+pub fn generations(seed: u64) -> [Generation; 2] {
+    ArchiveMaker::new(seed).history(2).expect("an archive is made").try_into().expect("two generations")
 }
 
 /// How a run of the program ended.
@@ -67,6 +72,19 @@ impl Served {
         s3.create_bucket(REGION_BUCKET, region);
         let server = HttpServer::start(s3.clone()).await.expect("a port of the loopback");
         Self { s3, server }
+    }
+
+    /// A Region that serves the first generation, and a master that holds all of the second but one package, whose key is given
+    /// back.
+    pub async fn holding_back(suite: &str, first: &Generation, second: &Generation) -> (Self, String) {
+        let served = Self::start().await;
+        served.put(MASTER, first);
+        assert_eq!(served.publish(suite).await.outcome, Outcome::Swapped);
+        let held_back = second.changed.iter().rfind(|key| key.starts_with("pool/")).expect("a package").clone();
+        for key in second.changed.iter().filter(|key| **key != held_back) {
+            served.s3.plant(MASTER, key, second.files[key].clone()).expect("an object can be put there");
+        }
+        (served, held_back)
     }
 
     /// Puts a whole archive into a bucket.

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{ArchivePath, Compression, IndexKind, Release, ReleaseEntry, Scope, Strictness};
+use crate::{ArchivePath, Compression, Digest, IndexKind, Release, ReleaseEntry, Scope, Strictness, by_hash_path};
 
 /// One listed form of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,18 @@ pub struct Variant {
     pub compression: Compression,
     /// Whether it counts towards [`IndexGroup::need`].
     pub required: bool,
+}
+
+impl Variant {
+    /// The names that it is kept under by content, relative to the suite: by the digest that a copy can be checked by first, by
+    /// the strongest (which clients ask for) after it.
+    pub fn by_hash_names(&self) -> Vec<(ArchivePath, Digest)> {
+        let digests = [self.entry.digests.checkable(), self.entry.digests.strongest()];
+        let mut names: Vec<_> =
+            digests.into_iter().flatten().map(|digest| (by_hash_path(&self.path, &digest), digest)).collect();
+        names.dedup();
+        names
+    }
 }
 
 /// How many of a group's required variants have to be there.

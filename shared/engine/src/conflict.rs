@@ -13,7 +13,7 @@ use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, StoreError
 
 use crate::EngineError;
 use crate::concurrent::try_map;
-use crate::index_files::{ReadError, VersionedKey, read, stage, staging_key, unstage};
+use crate::index_files::{ReadError, VersionedKey, content_of, read, stage, staging_key, unstage};
 use crate::listing::list_all;
 use crate::objects::{Brought, Content, Place, Presence, look};
 use crate::private_keys::STATES;
@@ -261,8 +261,8 @@ async fn note_release(run: &Run<'_>, suite: &SuiteName, set: &ReleaseSet, asked:
 }
 
 /// Notes which keys an index names with other content, in whichever of its forms: nothing but their own digests says that they
-/// hold the same. One that is not here by hash was served to nobody: the scope was another then, or this form was left out.
-/// Nothing takes them away later.
+/// hold the same. One that is here under none of its names was served to nobody: the scope was another then, or this form was
+/// left out. In a bucket that others filled an index may have its plain name alone.
 async fn note_index(
     run: &Run<'_>,
     group: &IndexGroup,
@@ -281,7 +281,15 @@ async fn note_index(
         };
         match read(run, run.region.as_ref(), &index, group.kind, variant, &mut sink).await {
             Err(ReadError::Store(error)) if error.kind == ErrorKind::NotFound => {}
-            read => read?,
+            read => {
+                read?;
+                continue;
+            }
+        }
+        let plain = VersionedKey::newest(run.suite.key(&variant.path));
+        let presence = look(run.region.as_ref(), &plain.key, &content_of(variant)).await.map_err(ReadError::Store)?;
+        if presence == Presence::Verified {
+            read(run, run.region.as_ref(), &plain, group.kind, variant, &mut sink).await?;
         }
     }
     Ok(())

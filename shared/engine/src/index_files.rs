@@ -1,9 +1,7 @@
 //! The index files of a release: bringing them under their by-hash names, and reading what they name.
 
 use futures::TryStreamExt;
-use suitecast_archive::{
-    ArchivePath, Digest, IndexError, IndexKind, IndexLocation, IndexReader, NamedFile, Variant, by_hash_path,
-};
+use suitecast_archive::{ArchivePath, Digest, IndexError, IndexKind, IndexLocation, IndexReader, NamedFile, Variant};
 use suitecast_mirror::{MissingReason, SeenKey, Stale};
 use suitecast_store::{
     CopyRequest, CopySource, GetCondition, GetRequest, Got, SourceCondition, Store, StoreError, VersionId,
@@ -58,16 +56,6 @@ pub(crate) fn suite_key(run: &Run<'_>, path: &ArchivePath) -> String {
     run.suite.key(path)
 }
 
-/// The names a variant is kept under by content: the one a copy can be checked by first, the strongest (which clients
-/// ask for) after it.
-pub(crate) fn by_hash_names(variant: &Variant) -> Vec<(ArchivePath, Digest)> {
-    let digests = [variant.entry.digests.checkable(), variant.entry.digests.strongest()];
-    let mut names: Vec<(ArchivePath, Digest)> =
-        digests.into_iter().flatten().map(|digest| (by_hash_path(&variant.path, &digest), digest)).collect();
-    names.dedup();
-    names
-}
-
 /// Whether clients are led to the names of a variant while it is brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exposure {
@@ -85,7 +73,7 @@ pub(crate) async fn ensure(
     by_hash: bool,
 ) -> Result<Standing, StoreError> {
     let content = content_of(variant);
-    let names = by_hash_names(variant);
+    let names = variant.by_hash_names();
     let Some((first, rest)) = names.split_first() else {
         return Ok(Standing::Missing { seen: Vec::new(), reason: MissingReason::Absent });
     };
@@ -167,7 +155,7 @@ async fn fetch(
 pub(crate) async fn stale_names(run: &Run<'_>, absent: &[&Variant]) -> Result<Vec<Stale>, StoreError> {
     let names = absent.iter().filter_map(|variant| Some((variant, variant.entry.digests.checkable()?)));
     let names = names.flat_map(|(variant, digest)| {
-        let by_hash = by_hash_names(variant).into_iter().map(|(path, _)| path);
+        let by_hash = variant.by_hash_names().into_iter().map(|(path, _)| path);
         by_hash.chain([variant.path.clone()]).map(move |path| Stale { path, digest, size: variant.entry.size })
     });
     let looked_at = try_map(names, run.concurrency(), async |stale: Stale| {
@@ -222,7 +210,7 @@ pub(crate) async fn unstage(
 /// Puts a variant that was staged for the first of its by-hash names under all of them.
 pub(crate) async fn place_staged(run: &Run<'_>, variant: &Variant) -> Result<(), StoreError> {
     let content = content_of(variant);
-    let names = by_hash_names(variant);
+    let names = variant.by_hash_names();
     let Some((first, rest)) = names.split_first() else { return Ok(()) };
     let key = suite_key(run, &first.0);
     let condition = match look(run.region.as_ref(), &key, &content).await? {

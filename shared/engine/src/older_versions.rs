@@ -7,7 +7,7 @@ use suitecast_archive::Variant;
 use suitecast_mirror::SeenKey;
 use suitecast_store::{ObjectInfo, StoreError};
 
-use crate::index_files::{Standing, VersionedKey, by_hash_names, content_of, place_staged, staging, suite_key};
+use crate::index_files::{Standing, VersionedKey, content_of, place_staged, staging, suite_key};
 use crate::limits::MAX_VERSIONS_LOOKED_THROUGH;
 use crate::objects::{CopyOutcome, Presence, compare, copy_of, copy_verified};
 use crate::run::Run;
@@ -19,7 +19,7 @@ use crate::run::Run;
 pub(crate) async fn fetch(run: &Run<'_>, variant: &Variant, seen: &[SeenKey]) -> Result<Option<Standing>, StoreError> {
     let key = suite_key(run, &variant.path);
     let content = content_of(variant);
-    let Some((by_hash, _)) = by_hash_names(variant).into_iter().next() else { return Ok(None) };
+    let Some((by_hash, _)) = variant.by_hash_names().into_iter().next() else { return Ok(None) };
     let destination = staging(run, &suite_key(run, &by_hash), &content);
     let mut staged_in_vain = false;
     for version in candidates(run, &key, variant.entry.size, seen).await? {

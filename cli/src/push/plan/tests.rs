@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use suitecast_archive::SuiteName;
 
 use super::*;
 use crate::push::survey::Wanted;

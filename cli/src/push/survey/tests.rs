@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::io;
 
 use bytes::Bytes;
 use suitecast_testing::archive_maker::{ArchiveMaker, PlainIndices, Signing};
