@@ -133,6 +133,17 @@ async fn who_refers_to_a_package_is_told_release_by_release() {
     assert_eq!((ran.code, references(&ran)), (1, Vec::new()), "{}", ran.said());
 }
 
+/// The name that S3 takes a `+` for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_key_is_told_by_what_names_its_file() {
+    let (served, _, [first, second]) = behind().await;
+    let is_kept = |key: &&str| key.contains('+') && second.files.contains_key(*key);
+    let key = first.pool_keys().find(is_kept).unwrap();
+    let (named, spaced) = (explain(&served, key).await, explain(&served, &key.replace('+', " ")).await);
+    assert!(!references(&named).is_empty(), "{}", named.said());
+    assert_eq!((spaced.code, references(&spaced)), (0, references(&named)), "{}", spaced.said());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_replaced_release_named_is_still_referred_to_within_the_grace() {
     let (served, held_back, [first, second]) = behind().await;

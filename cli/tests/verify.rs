@@ -122,6 +122,27 @@ async fn a_missing_package_is_found_and_the_index_that_names_it_is_told() {
     assert!(ran.stdout.contains(&format!("{package}: missing (named by dists/stable/")), "{}", ran.stdout);
 }
 
+/// S3 takes a `+` in a path for a space.
+#[tokio::test(flavor = "multi_thread")]
+async fn second_keys_are_asked_for_where_they_are_wanted() {
+    let (served, archive) = region().await;
+    for key in archive.pool_keys().filter(|key| key.contains('+')) {
+        served.s3.plant(REGION_BUCKET, &key.replace('+', " "), archive.files[key].clone()).unwrap();
+    }
+    let with_plus = archive.pool_keys().filter(|key| key.contains('+')).count();
+    for way in ways(&served) {
+        let ran = verify(&served, &way, &["--second-keys"]).await;
+        assert_eq!((ran.code, problems(&ran)), (0, Vec::new()), "{way:?}: {}", ran.said());
+        assert_eq!(ran.result()["files_checked"], archive.pool_keys().count() + with_plus);
+    }
+    let spaced = a_package(&archive).replace('+', " ");
+    served.s3.uproot(REGION_BUCKET, &spaced).unwrap();
+    is_found(&served, "missing", &spaced, &["--second-keys"]).await;
+    for way in ways(&served) {
+        assert_eq!(verify(&served, &way, &[]).await.code, 0);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_package_of_another_size_is_found() {
     let (served, archive) = region().await;

@@ -1,8 +1,10 @@
-"""What S3 does for those who read and the local cloud does not: `If-Range`, and buckets under names of their own.
+"""What S3 does for those who read and the local cloud does not: `If-Range`, a `+` that is a space, and buckets under names of their own.
 
 apt resumes what it has half of, or believes to have, by `Range` with `If-Range`. S3 sends the whole object where it has changed since; the local
 cloud does not look at the condition and says 416, which apt takes for "you have all of it". A client whose `update` failed once would then believe
 its old `InRelease` for ever. This server on the loopback stands before the cloud and leaves the range out, as a server may (RFC 9110, 14.2).
+
+S3 reads a `+` in a path as a space (Launchpad bug 1003633); the local cloud takes it for itself.
 
 For a client that takes it for its proxy, `http://BUCKET/KEY` is that object: some readers do not get along with ports.
 """
@@ -93,7 +95,7 @@ class _Forward(http.server.BaseHTTPRequestHandler):
     def _exchange(self, headers):
         # To a proxy the whole address is said; the bucket's name is the host's.
         path = self.path.replace("http://", "/", 1) if self.path.startswith("http://") else self.path
-        self._connection.request(self.command, path, headers=headers)
+        self._connection.request(self.command, path.replace("+", "%20"), headers=headers)
         answer = self._connection.getresponse()
         return answer, answer.read()
 

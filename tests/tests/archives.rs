@@ -45,11 +45,8 @@ async fn publish_all(world: &mut World, generations: &[Generation]) {
 #[tokio::test]
 async fn a_scope_of_components_and_architectures_is_whole_within_itself_and_can_be_widened() {
     let generations = maker().contents(true).binary_all(true).history(2).unwrap();
-    let narrow = Scope {
-        components: Some(names(&["main"])),
-        architectures: Some(names(&["amd64"])),
-        strictness: Strictness::Strict,
-    };
+    let narrow =
+        Scope { components: Some(names(&["main"])), architectures: Some(names(&["amd64"])), ..Scope::everything() };
     let clients = ClientScope {
         components: Some(names(&["main"])),
         architectures: Some(names(&["amd64"])),

@@ -82,10 +82,11 @@ impl Holder<'_> {
         if !names.is_empty() || ReleaseFile::ALL.iter().any(|file| self.suite.release_key(*file) == key) {
             return Ok(vec![self.reference(release, commit)]);
         }
-        let Some(path) = self.archive.path_of_key(key) else { return Ok(Vec::new()) };
-        let path = &path;
+        if !key.starts_with(&self.archive.prefix) {
+            return Ok(Vec::new());
+        }
         let found: Vec<Option<String>> = stream::iter(groups)
-            .map(|group| async move { self.index_that_names(&group, path).await })
+            .map(|group| async move { self.index_that_names(&group, key).await })
             .buffered(INDICES_AT_ONCE)
             .try_collect()
             .await?;
@@ -102,14 +103,16 @@ impl Holder<'_> {
         }
     }
 
-    /// The form of an index that names a path. All forms are the same index, so the first that can be read is asked; one that
+    /// The form of an index that names what stands under a key. All forms are the same index, so the first that can be read is asked; one that
     /// is not there names nothing.
-    async fn index_that_names(&self, group: &IndexGroup, path: &ArchivePath) -> Result<Option<String>, Failure> {
+    async fn index_that_names(&self, group: &IndexGroup, key: &str) -> Result<Option<String>, Failure> {
         for variant in group.readable_variants() {
-            for key in keys_of(self.suite, variant) {
-                match read_index(self.reader, self.archive, self.suite, group.kind, variant, &key).await {
+            for index in keys_of(self.suite, variant) {
+                match read_index(self.reader, self.archive, self.suite, group.kind, variant, &index).await {
                     Ok(files) => {
-                        let is_named = files.iter().any(|file| file.path == *path);
+                        let second_keys = self.scope.second_keys;
+                        let keys = |file| self.archive.keys_of_file(file, second_keys).into_iter();
+                        let is_named = files.iter().flat_map(keys).any(|named| named == key);
                         return Ok(is_named.then(|| self.suite.key(&variant.path)));
                     }
                     // Another generation may stand under its plain name.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use suitecast_archive::{Archives, Scope, Strictness, SuitePatterns};
+use suitecast_archive::{Archives, Scope, SecondKeys, Strictness, SuitePatterns};
 
 use super::selection::Selection;
 use crate::exit::Failure;
@@ -117,6 +117,8 @@ impl PushArguments {
                 StrictnessArgument::Strict => Strictness::Strict,
                 StrictnessArgument::Relaxed => Strictness::Relaxed,
             },
+            // The functions make them; the master needs none.
+            second_keys: SecondKeys::Omitted,
         };
         Ok(PushSettings {
             directory: self.directory,

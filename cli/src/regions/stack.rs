@@ -11,12 +11,13 @@ use crate::aws::{self, says};
 use crate::exit::Failure;
 
 /// The parameter of `template.yaml` behind each of a function's variables.
-const PARAMETERS: [(&str, &str); 9] = [
+const PARAMETERS: [(&str, &str); 10] = [
     (variable::ARCHIVES, "Archives"),
     (variable::SUITES, "Suites"),
     (variable::COMPONENTS, "Components"),
     (variable::ARCHITECTURES, "Architectures"),
     (variable::STRICTNESS, "Strictness"),
+    (variable::SECOND_KEYS, "SecondKeys"),
     (variable::UNLISTED_TREES, "UnlistedTrees"),
     (variable::ALLOW_CHANGE_IN_PLACE, "AllowChangeInPlace"),
     (variable::KEYRING, "Keyring"),

@@ -14,6 +14,7 @@ use crate::s3url::S3Url;
 const CONCURRENCY: &str = "32";
 
 /// `suitecast verify`
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Walks each suite as apt does: the release, its signature, every index under every name that clients ask for, and every file \
@@ -51,6 +52,10 @@ pub struct VerifyArguments {
     /// without may be absent. What is there has to be right all the same
     #[arg(long)]
     pub relaxed: bool,
+    /// Ask for every file under its second keys as well: with a space for each `+` in its name, and with the `./` that a flat
+    /// archive's index may write before it. A bucket of a Region has them unless its stack says otherwise
+    #[arg(long)]
+    pub second_keys: bool,
     /// Objects looked at side by side
     #[arg(long, value_name = "N", default_value = CONCURRENCY)]
     pub concurrency: NonZeroUsize,

@@ -76,6 +76,7 @@ fn settings_of(arguments: &VerifyArguments) -> Result<Settings, Failure> {
         variable::COMPONENTS => Some(arguments.components.clone()),
         variable::ARCHITECTURES => Some(arguments.architectures.clone()),
         variable::STRICTNESS => Some(if arguments.relaxed { "relaxed" } else { "strict" }.to_owned()),
+        variable::SECOND_KEYS => Some(arguments.second_keys.to_string()),
         variable::SUITES if !arguments.suites.is_empty() => Some(arguments.suites.join(",")),
         _ => None,
     };

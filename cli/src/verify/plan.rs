@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use suitecast_archive::{
     Archive, ArchivePath, Digest, DigestAlgorithm, Digests, IndexGroup, IndexKind, NamedFile, Need, Release, Scope,
-    Strictness, SuiteName, Variant, by_hash_path, index_groups,
+    SecondKeys, Strictness, SuiteName, Variant, by_hash_path, index_groups,
 };
 
 /// One form of an index, and the keys that clients ask for it under, the one they try first in front.
@@ -73,15 +73,21 @@ pub(crate) struct NamedObject {
 }
 
 impl NamedObject {
-    /// A file of this archive.
-    pub(crate) fn of(archive: &Archive, suite: &SuiteName, index: &ArchivePath, file: &NamedFile) -> Self {
-        Self {
+    /// A file of this archive, under each of its keys.
+    pub(crate) fn of<'a>(
+        archive: &Archive,
+        second_keys: SecondKeys,
+        suite: &'a SuiteName,
+        index: &'a ArchivePath,
+        file: &'a NamedFile,
+    ) -> impl Iterator<Item = Self> + use<'a> {
+        archive.keys_of_file(file, second_keys).into_iter().map(move |key| Self {
             suite: suite.clone(),
-            key: archive.key(&file.path),
+            key,
             named_by: suite.key(index),
             size: file.size,
             digests: file.digests,
-        }
+        })
     }
 }
 

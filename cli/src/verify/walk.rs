@@ -195,8 +195,9 @@ impl Walk<'_> {
                 None => {
                     let read = read_index(self.reader, self.archive, suite, index.kind, &form.variant, key).await;
                     read.map_err(of_index_failure).map(|files| {
-                        let of = |file| NamedObject::of(self.archive, suite, &form.variant.path, file);
-                        named = Some(files.iter().map(of).collect());
+                        let second_keys = self.scope.second_keys;
+                        let of = |file| NamedObject::of(self.archive, second_keys, suite, &form.variant.path, file);
+                        named = Some(files.iter().flat_map(of).collect());
                     })
                 }
                 Some(_) => self.compare(form, key).await,

@@ -8,7 +8,7 @@ mod packages;
 mod sources;
 
 use crate::decoder::{Decoder, Step};
-use crate::{Archive, ArchivePath, Compression, Digests, Hasher, IndexKind, ReleaseEntry, SuiteName};
+use crate::{Archive, ArchivePath, Compression, Digests, Hasher, IndexKind, ReleaseEntry, SuiteName, WrittenPath};
 
 use checksum_list::ChecksumListParser;
 pub use error::IndexError;
@@ -40,6 +40,8 @@ const OUTPUT_BYTES: usize = 64 * 1024;
 pub struct NamedFile {
     /// Its path relative to the archive's root.
     pub path: ArchivePath,
+    /// How the index writes it.
+    pub written: WrittenPath,
     /// Its size in bytes, where the index says.
     pub size: Option<u64>,
     /// Its digests: at least one.

@@ -4,7 +4,10 @@ use thiserror::Error;
 
 use crate::path::shown;
 use crate::pattern::Pattern;
-use crate::{ArchivePath, Digest, IndexKind, PathError, PatternError, ReleaseFile, SuiteName, parse_by_hash};
+use crate::{
+    ArchivePath, Digest, IndexKind, NamedFile, PathError, PatternError, ReleaseFile, SecondKeys, SuiteName,
+    parse_by_hash,
+};
 
 /// The directory of the suites in a standard archive, with its slash.
 const DISTS: &str = "dists/";
@@ -43,6 +46,13 @@ impl Archive {
         key.push_str(&self.prefix);
         key.push_str(path.as_str());
         key
+    }
+
+    /// All keys in a Region's bucket of a file that an index names: the one that is its name, then the further ones.
+    pub fn keys_of_file(&self, file: &NamedFile, second_keys: SecondKeys) -> Vec<String> {
+        let mut keys = vec![self.key(&file.path)];
+        keys.extend(second_keys.of_file(&self.prefix, file));
+        keys
     }
 
     /// The path relative to the archive's root of a key in it. None outside of it, and for a key that is no path.

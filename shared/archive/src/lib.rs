@@ -35,6 +35,7 @@ mod path;
 mod pattern;
 mod release;
 mod scope;
+mod second_keys;
 mod suite;
 
 pub use by_hash::{by_hash_path, parse_by_hash};
@@ -55,4 +56,5 @@ pub use path::{ArchivePath, MAX_PATH_BYTES, PathError};
 pub use pattern::{Pattern, PatternError, SuitePatterns};
 pub use release::{MAX_FILE_BYTES, MAX_RELEASE_BYTES, MAX_RELEASE_ENTRIES, Release, ReleaseEntry, ReleaseError};
 pub use scope::{Scope, Strictness};
+pub use second_keys::{SecondKeys, WrittenPath};
 pub use suite::{ReleaseFile, SuiteName};

@@ -1,6 +1,6 @@
 //! Which part of a suite is mirrored.
 
-use crate::{ArchivePath, Compression, Digest, DigestAlgorithm};
+use crate::{ArchivePath, Compression, Digest, DigestAlgorithm, SecondKeys};
 
 /// The name under which sources are listed among architectures.
 const SOURCE: &str = "source";
@@ -43,6 +43,8 @@ pub struct Scope {
     pub architectures: Option<Vec<String>>,
     /// How much has to be there.
     pub strictness: Strictness,
+    /// Whether it has to be there under further keys too, for clients whose requests S3 takes for these.
+    pub second_keys: SecondKeys,
 }
 
 impl Scope {
@@ -96,6 +98,9 @@ impl Scope {
                 text.push('\0');
                 text.push_str(name);
             }
+        }
+        if self.second_keys == SecondKeys::Kept {
+            text.push_str("\nsecond keys");
         }
         let digest = Digest::of(DigestAlgorithm::Sha256, text.as_bytes()).to_string();
         digest.chars().take(FINGERPRINT_CHARACTERS).collect()
@@ -198,7 +203,7 @@ mod tests {
 
     fn scope(components: &[&str], architectures: &[&str]) -> Scope {
         let list = |names: &[&str]| (!names.is_empty()).then(|| names.iter().map(|name| (*name).to_owned()).collect());
-        Scope { components: list(components), architectures: list(architectures), strictness: Strictness::Strict }
+        Scope { components: list(components), architectures: list(architectures), ..Scope::everything() }
     }
 
     fn admits(scope: &Scope, path: &str) -> bool {
@@ -310,6 +315,7 @@ mod tests {
             print(&[], &[]),
             relaxed.fingerprint(),
             none.fingerprint(),
+            Scope { second_keys: SecondKeys::Omitted, ..Scope::everything() }.fingerprint(),
         ];
         for (index, one) in prints.iter().enumerate() {
             assert!(!prints[index + 1..].contains(one), "{prints:?}");
@@ -319,6 +325,7 @@ mod tests {
     #[test]
     fn a_fingerprint_outlives_this_version() {
         // It is kept in the state of every suite: another value makes every region verify everything again.
-        assert_eq!(Scope::everything().fingerprint(), "9c47dcb63939615f");
+        let without_second_keys = Scope { second_keys: SecondKeys::Omitted, ..Scope::everything() };
+        assert_eq!(without_second_keys.fingerprint(), "9c47dcb63939615f");
     }
 }

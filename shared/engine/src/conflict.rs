@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use suitecast_archive::{ArchivePath, Digest, IndexGroup, ReleaseFile, SuiteName, by_hash_path, index_groups};
+use suitecast_archive::{Digest, IndexGroup, ReleaseFile, SuiteName, by_hash_path, index_groups};
 use suitecast_mirror::{MissingReason, Overwrite, ReleaseFiles, ReleaseSet, SeenKey, SuiteState};
 use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, StoreError, WriteCondition, collect};
 
@@ -27,6 +27,8 @@ const CLEAR_SIGNED: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
 /// A key and what stands in the way.
 pub(crate) struct Occupied {
     pub(crate) key: String,
+    /// The key of the master that the right bytes come from: the same, but for a second key.
+    pub(crate) source: String,
     /// What the release asks for.
     pub(crate) content: Content,
     /// The tag of what stands there.
@@ -103,7 +105,7 @@ async fn prepare(run: &Run<'_>, occupied: &Occupied) -> Result<Brought, StoreErr
     if look(run.region.as_ref(), &staging, &occupied.content).await? == Presence::Verified {
         return Ok(Brought::Verified);
     }
-    stage(run, &occupied.key, &[Place::unseen(occupied.key.clone())], &occupied.content).await
+    stage(run, &occupied.key, &[Place::unseen(occupied.source.clone())], &occupied.content).await
 }
 
 async fn settle(run: &Run<'_>, asked: &Asked<'_>) -> Result<Resolution, StoreError> {
@@ -240,12 +242,11 @@ async fn read_pinned(run: &Run<'_>, suite: &SuiteName, commit_digest: &Digest) -
 async fn note_release(run: &Run<'_>, suite: &SuiteName, set: &ReleaseSet, asked: &mut [Asked<'_>]) {
     let Some(archive) = run.settings.archives.archive_of(suite) else { return };
     let whose = whose(run, suite);
-    // By path; a broken index may ask for two contents of one.
-    let mut open: HashMap<ArchivePath, Vec<&mut Asked<'_>>> = HashMap::new();
-    for asked in asked.iter_mut().filter(|asked| asked.named < whose) {
-        if let Some(path) = archive.path_of_key(&asked.occupied.key) {
-            open.entry(path).or_default().push(asked);
-        }
+    // A broken index may ask for two contents of one key.
+    let mut open: HashMap<&str, Vec<&mut Asked<'_>>> = HashMap::new();
+    for asked in asked.iter_mut().filter(|asked| asked.named < whose && asked.occupied.key.starts_with(&archive.prefix))
+    {
+        open.entry(&asked.occupied.key).or_default().push(asked);
     }
     let other_run = Run { suite, archive, ..run.view() };
     for group in index_groups(&set.release, &run.settings.scope) {
@@ -267,15 +268,17 @@ async fn note_index(
     run: &Run<'_>,
     group: &IndexGroup,
     whose: Named,
-    open: &mut HashMap<ArchivePath, Vec<&mut Asked<'_>>>,
+    open: &mut HashMap<&str, Vec<&mut Asked<'_>>>,
 ) -> Result<(), ReadError> {
     for variant in group.readable_variants().into_iter().filter(|variant| variant.required) {
         let Some(digest) = variant.entry.digests.checkable() else { continue };
         let index = VersionedKey::newest(run.suite.key(&by_hash_path(&variant.path, &digest)));
         let mut sink = |file: suitecast_archive::NamedFile| {
-            for asked in open.get_mut(&file.path).into_iter().flatten() {
-                if file.digests.checkable() != asked.occupied.content.digests.checkable() {
-                    asked.named = whose;
+            for key in run.archive.keys_of_file(&file, run.settings.scope.second_keys) {
+                for asked in open.get_mut(key.as_str()).into_iter().flatten() {
+                    if file.digests.checkable() != asked.occupied.content.digests.checkable() {
+                        asked.named = whose;
+                    }
                 }
             }
         };

@@ -35,9 +35,10 @@ pub const LISTING_THRESHOLD: usize = 400;
 /// would hardly tell more, and each is a request in every run that waits.
 pub const PROBES: usize = 16;
 
-/// Pages a listing may take beyond what the wanted files would fill twice over, per directory: a pool shared with many
-/// other suites and architectures is listed only while that tells more than looking at each key would.
-pub const SPARE_PAGES: usize = 2;
+/// Pages a listing may take beyond what the wanted keys would fill twice over, per directory: a pool shared with many
+/// other suites and architectures is listed only while that tells more than looking at each key would. A page costs as
+/// much as a dozen looks and tells of a thousand keys.
+pub const SPARE_PAGES: usize = 4;
 
 /// Files verified between two looks at the clock. At 64 side by side and 20 ms each this is well under a second.
 pub const CHUNK: usize = 2_000;

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 
 use suitecast_archive::NamedFile;
 use suitecast_mirror::{MissingObjects, MissingReason, Overwrite, SeenKey};
-use suitecast_store::{ETag, Listed, StoreError, WriteCondition};
+use suitecast_store::{Listed, StoreError};
 
 use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::conflict::{self, Occupied, Resolution};
 use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, PROBES, SPARE_PAGES};
 use crate::listing::visit;
-use crate::objects::{Brought, Content, Destination, Place, Presence, bring, look, offered};
+use crate::objects::{Content, Place, Presence, look};
 use crate::run::Run;
+use crate::second_keys::{self, FirstKey};
+use crate::standing::{Standing, bring_or_offer};
 
 /// The files of one index that have to be checked.
 pub(crate) struct Batch<'a> {
@@ -169,8 +171,8 @@ async fn survey_missing(
 /// The files of one directory to survey.
 #[derive(Default)]
 struct Directory {
-    /// How many files the batch has there, those verified earlier too: they fill pages as well.
-    files: usize,
+    /// How many keys the batch has there, those of files verified earlier too: they fill pages as well.
+    keys: usize,
     /// The positions of those to survey.
     positions: Vec<usize>,
 }
@@ -181,7 +183,7 @@ async fn survey(run: &Run<'_>, batch: &[NamedFile], skipped: usize) -> Result<Ve
     let mut directories: BTreeMap<&str, Directory> = BTreeMap::new();
     for (position, file) in batch.iter().enumerate() {
         let directory = directories.entry(listing_directory(file.path.as_ref())).or_default();
-        directory.files += 1;
+        directory.keys += 1 + run.settings.scope.second_keys.of_file(&run.archive.prefix, file).len();
         if let Some(position) = position.checked_sub(skipped) {
             directory.positions.push(position);
         }
@@ -211,7 +213,7 @@ async fn survey_directory(
 ) -> Result<Vec<(usize, Hint)>, StoreError> {
     let archive = run.archive.prefix.as_str();
     let prefix = format!("{archive}{name}");
-    let pages = directory.files * 2 / 1000 + SPARE_PAGES;
+    let pages = directory.keys * 2 / 1000 + SPARE_PAGES;
     let positions = directory.positions.iter();
     let mut wanted: HashMap<&str, (usize, &NamedFile)> = positions
         .filter_map(|&position| files.get(position).map(|file| (file.path.as_str(), (position, file))))
@@ -269,7 +271,7 @@ async fn copy_what_lost_its_event(run: &Run<'_>, files: &[NamedFile], hints: &[H
             break;
         }
         try_map(chunk, run.concurrency(), async |(file, listed)| {
-            fetch(run, file, Some((*listed).clone())).await.map(|_| ())
+            check_file(run, file, &Hint::InMaster((*listed).clone())).await.map(|_| ())
         })
         .await
         .map_err(run.failed("copying pool objects whose events were lost"))?;
@@ -279,9 +281,14 @@ async fn copy_what_lost_its_event(run: &Run<'_>, files: &[NamedFile], hints: &[H
 
 enum Outcome {
     Verified,
-    WouldCopy,
-    Missing { seen: Vec<SeenKey>, reason: MissingReason },
-    Occupied { etag: ETag, found: String },
+    /// A dry run found that this many objects are not here, and are in the master.
+    WouldCopy(u64),
+    Missing {
+        seen: Vec<SeenKey>,
+        reason: MissingReason,
+    },
+    /// These keys hold something else.
+    Occupied(Vec<Occupied>),
 }
 
 async fn check_chunk(
@@ -296,14 +303,13 @@ async fn check_chunk(
             .await
             .map_err(run.failed("checking pool objects"))?;
     let mut occupied = Vec::new();
-    for (file, outcome) in files.iter().zip(outcomes) {
+    for outcome in outcomes {
         match outcome {
             Outcome::Verified => {}
-            Outcome::WouldCopy => checked.would_copy += 1,
+            Outcome::WouldCopy(objects) => checked.would_copy += objects,
             Outcome::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
-            Outcome::Occupied { etag, found } => {
-                let (key, content) = (key_of(run, file), content_of(file));
-                occupied.push(Occupied { key, content, etag, found, mutable: batch.mutable });
+            Outcome::Occupied(keys) => {
+                occupied.extend(keys.into_iter().map(|occupied| Occupied { mutable: batch.mutable, ..occupied }));
             }
         }
     }
@@ -321,37 +327,53 @@ async fn check_chunk(
     Ok(())
 }
 
+/// Looks whether a file is here under all its keys, and brings what is not.
 async fn check_file(run: &Run<'_>, file: &NamedFile, hint: &Hint) -> Result<Outcome, StoreError> {
+    let (key, content) = (key_of(run, file), content_of(file));
+    let standing = check_first_key(run, &key, &content, hint).await?;
+    let second = run.settings.scope.second_keys.of_file(&run.archive.prefix, file).into_iter();
+    let mut would_copy = 0;
+    let mut occupied = Vec::new();
+    let mut count = |key: String, standing| match standing {
+        Standing::Here | Standing::Brought => None,
+        Standing::WouldCopy => {
+            would_copy += 1;
+            None
+        }
+        Standing::Missing { seen, reason } => Some(Outcome::Missing { seen, reason }),
+        Standing::Occupied { etag, found } => {
+            let (source, content) = (key_of(run, file), content.clone());
+            occupied.push(Occupied { key, source, content, etag, found, mutable: false });
+            None
+        }
+    };
+    let first = FirstKey::new(&key, &content, &standing);
+    if let Some(missing) = count(key.clone(), standing) {
+        return Ok(missing);
+    }
+    for key in second {
+        let standing = second_keys::keep(run, &first, &key).await?;
+        if let Some(missing) = count(key, standing) {
+            return Ok(missing);
+        }
+    }
+    Ok(match (occupied.is_empty(), would_copy) {
+        (true, 0) => Outcome::Verified,
+        (true, objects) => Outcome::WouldCopy(objects),
+        (false, _) => Outcome::Occupied(occupied),
+    })
+}
+
+/// Looks at the key that a file is named by, and brings the file there if nothing is.
+async fn check_first_key(run: &Run<'_>, key: &str, content: &Content, hint: &Hint) -> Result<Standing, StoreError> {
     let listed = match hint {
-        Hint::Verified => return Ok(Outcome::Verified),
+        Hint::Verified => return Ok(Standing::Here),
         Hint::InMaster(listed) => Some(listed.clone()),
-        _ => match look(run.region.as_ref(), &key_of(run, file), &content_of(file)).await? {
-            Presence::Verified => return Ok(Outcome::Verified),
-            Presence::Mismatch { etag, found } => return Ok(Outcome::Occupied { etag, found }),
+        _ => match look(run.region.as_ref(), key, content).await? {
+            Presence::Verified => return Ok(Standing::Here),
+            Presence::Mismatch { etag, found } => return Ok(Standing::Occupied { etag, found }),
             Presence::Absent => None,
         },
     };
-    fetch(run, file, listed).await
-}
-
-/// Brings a file that is not here.
-async fn fetch(run: &Run<'_>, file: &NamedFile, listed: Option<Listed>) -> Result<Outcome, StoreError> {
-    let key = key_of(run, file);
-    let places = [Place { key: key.clone(), listed }];
-    let content = content_of(file);
-    let brought = if run.looks_only {
-        match offered(run.master.as_ref(), &places, &content).await? {
-            Brought::Verified => return Ok(Outcome::WouldCopy),
-            other => other,
-        }
-    } else {
-        let destination =
-            Destination { key: key.clone(), condition: WriteCondition::Absent, headers: run.headers(&key) };
-        bring(run.master.as_ref(), run.region.as_ref(), &places, &destination, &content).await?
-    };
-    Ok(match brought {
-        Brought::Verified => Outcome::Verified,
-        Brought::Missing { seen, reason } => Outcome::Missing { seen, reason },
-        Brought::Occupied { etag, found } => Outcome::Occupied { etag, found },
-    })
+    bring_or_offer(run, Place { key: key.to_owned(), listed }, key, content).await
 }

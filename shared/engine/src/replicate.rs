@@ -15,6 +15,7 @@ use crate::concurrent::try_map;
 use crate::listing::list_all;
 use crate::meter::{Meter, WritePermit};
 use crate::run::{metered, object_headers};
+use crate::second_keys::copy_of_first;
 use crate::{EngineError, Ports, Settings, Wake, private_keys};
 
 /// An object that came to the master.
@@ -131,8 +132,27 @@ impl Batch<'_> {
         }
     }
 
-    /// Copies, if nothing is there yet.
+    /// Copies, if nothing is there yet, and so to the second key.
     async fn copy(&self, upload: &Upload) -> Result<UploadOutcome, EngineError> {
+        let outcome = self.copy_to_first_key(upload).await?;
+        // What stood there before may have another size than what was uploaded.
+        let size = match outcome {
+            UploadOutcome::Copied => upload.size,
+            UploadOutcome::Present => None,
+            _ => return Ok(outcome),
+        };
+        let Some(second) = self.settings.scope.second_keys.of_key(&upload.key) else { return Ok(outcome) };
+        let headers = object_headers(self.settings, &upload.key);
+        match self.region.copy(copy_of_first(self.region.as_ref(), &upload.key, &second, size, headers)).await {
+            Ok(_) => Ok(outcome),
+            Err(error) if matches!(error.kind, ErrorKind::PreconditionFailed | ErrorKind::NotFound) => Ok(outcome),
+            Err(source) => {
+                Err(EngineError::Store { doing: format!("replicating {} to {second:?}", upload.key), source })
+            }
+        }
+    }
+
+    async fn copy_to_first_key(&self, upload: &Upload) -> Result<UploadOutcome, EngineError> {
         let request = CopyRequest {
             source: CopySource {
                 bucket: self.master.bucket().to_owned(),

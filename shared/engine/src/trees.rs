@@ -5,7 +5,7 @@
 //! whose checksum files a release does list (Debian's installers) belongs to that release: publish overwrites it, in step
 //! with the swap, and only absent files are copied here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use suitecast_archive::{KeyClass, SuiteName};
@@ -41,11 +41,17 @@ pub(crate) async fn mirror(
         let there = list_all(master.as_ref(), tree, false).await?;
         let here = list_all(region.as_ref(), tree, false).await?;
         let here: HashMap<&str, &Listed> = here.objects.iter().map(|listed| (listed.key.as_str(), listed)).collect();
-        let mut todo: Vec<(&Listed, WriteCondition)> = Vec::new();
+        let keys: HashSet<&str> = there.objects.iter().map(|listed| listed.key.as_str()).collect();
+        // One that the master holds itself is not taken for another's second key.
+        let second =
+            there.objects.iter().filter_map(|listed| Some((listed, settings.scope.second_keys.of_key(&listed.key)?)));
+        let second = second.filter(|(_, key)| !keys.contains(key.as_str()));
+        let first = there.objects.iter().map(|listed| (listed, listed.key.clone()));
+        let mut todo: Vec<(&Listed, String, WriteCondition)> = Vec::new();
         let mut belongs_to_release = None;
-        for listed in &there.objects {
-            match here.get(listed.key.as_str()) {
-                None => todo.push((listed, WriteCondition::Absent)),
+        for (listed, key) in first.chain(second) {
+            match here.get(key.as_str()) {
+                None => todo.push((listed, key, WriteCondition::Absent)),
                 Some(standing) if is_newer(listed, standing) => {
                     let belongs = match belongs_to_release {
                         Some(known) => known,
@@ -53,16 +59,16 @@ pub(crate) async fn mirror(
                     };
                     belongs_to_release = Some(belongs);
                     if !belongs {
-                        todo.push((listed, WriteCondition::Matches(standing.etag.clone())));
+                        todo.push((listed, key, WriteCondition::Matches(standing.etag.clone())));
                     }
                 }
                 Some(_) => {}
             }
         }
         for checksum_lists in [false, true] {
-            let step = todo.iter().filter(|(listed, _)| is_checksum_list(settings, &listed.key) == checksum_lists);
-            let copied = try_map(step, settings.copy_concurrency.get(), async |(listed, condition)| {
-                copy(master.as_ref(), region.as_ref(), settings, listed, condition.clone()).await
+            let step = todo.iter().filter(|(listed, ..)| is_checksum_list(settings, &listed.key) == checksum_lists);
+            let copied = try_map(step, settings.copy_concurrency.get(), async |(listed, key, condition)| {
+                copy(master.as_ref(), region.as_ref(), settings, listed, key, condition.clone()).await
             })
             .await?;
             report.copied += copied.into_iter().map(u64::from).sum::<u64>();
@@ -92,6 +98,7 @@ async fn copy(
     region: &dyn Store,
     settings: &Settings,
     listed: &Listed,
+    key: &str,
     condition: WriteCondition,
 ) -> Result<bool, StoreError> {
     let request = CopyRequest {
@@ -102,7 +109,7 @@ async fn copy(
             condition: SourceCondition::Matches(listed.etag.clone()),
             size: Some(listed.size),
         },
-        key: listed.key.clone(),
+        key: key.to_owned(),
         condition,
         headers: object_headers(settings, &listed.key),
     };

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use suitecast_archive::{Archives, Scope, Strictness, UnlistedTrees};
+use suitecast_archive::{Archives, Scope, SecondKeys, Strictness, UnlistedTrees};
 use suitecast_engine::{Settings, SuitePatterns};
 use thiserror::Error;
 
@@ -51,6 +51,9 @@ pub mod variable {
     pub const ARCHITECTURES: &str = "SUITECAST_ARCHITECTURES";
     /// `strict` or `relaxed`. Default `strict`.
     pub const STRICTNESS: &str = "SUITECAST_STRICTNESS";
+    /// Whether files are kept under further keys too, for clients whose requests S3 takes for these: `true` or `false`.
+    /// Default `true`.
+    pub const SECOND_KEYS: &str = "SUITECAST_SECOND_KEYS";
     /// Trees that no release lists: comma-separated patterns; set but empty means none.
     pub const UNLISTED_TREES: &str = "SUITECAST_UNLISTED_TREES";
     /// Objects copied side by side. Default 64.
@@ -230,6 +233,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         let components = self.parsed(variable::COMPONENTS, "*", names);
         let architectures = self.parsed(variable::ARCHITECTURES, "*", names);
         let strictness = self.parsed(variable::STRICTNESS, "strict", strictness);
+        let second_keys = self.parsed(variable::SECOND_KEYS, "true", truth);
         let unlisted = self.unlisted_trees();
         let copy_concurrency =
             self.number(variable::COPY_CONCURRENCY, 64, 1, MAX_COPY_CONCURRENCY).and_then(NonZeroUsize::new);
@@ -238,7 +242,12 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         Some(Settings {
             archives: archives?,
             suites: suites?,
-            scope: Scope { components: components?, architectures: architectures?, strictness: strictness? },
+            scope: Scope {
+                components: components?,
+                architectures: architectures?,
+                strictness: strictness?,
+                second_keys: if second_keys? { SecondKeys::Kept } else { SecondKeys::Omitted },
+            },
             unlisted: unlisted?,
             copy_concurrency: copy_concurrency?,
             allow_change_in_place: allow_change_in_place?,
@@ -417,6 +426,7 @@ mod tests {
         assert_eq!(config.settings.scope.components, None);
         assert_eq!(config.settings.scope.architectures, None);
         assert_eq!(config.settings.scope.strictness, Strictness::Strict);
+        assert_eq!(config.settings.scope.second_keys, SecondKeys::Kept);
         assert!(config.source_queue_url.ends_with("/uploads"));
     }
 
@@ -432,6 +442,7 @@ mod tests {
             (variable::MASTER_BUCKET, None),
             (variable::REGION, Some("")),
             (variable::STRICTNESS, Some("lax")),
+            (variable::SECOND_KEYS, Some("on")),
             (variable::COPY_CONCURRENCY, Some("0")),
             (variable::ALLOW_CHANGE_IN_PLACE, Some("yes")),
             (variable::SLICE_SECONDS, Some("900")),
@@ -444,6 +455,7 @@ mod tests {
                 variable::MASTER_BUCKET,
                 variable::REGION,
                 variable::STRICTNESS,
+                variable::SECOND_KEYS,
                 variable::COPY_CONCURRENCY,
                 variable::ALLOW_CHANGE_IN_PLACE,
                 variable::SLICE_SECONDS,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use suitecast_archive::{Digest, DigestAlgorithm, NamedFile};
+use suitecast_archive::{Digest, DigestAlgorithm, NamedFile, WrittenPath};
 
 /// A set of (path, size, digest), kept as 16 bytes each: 63,000 entries take about two megabytes. Two different files
 /// share 128 bits of SHA-256 with no more likelihood than two files share a digest at all.
@@ -48,6 +48,8 @@ fn fingerprint(file: &NamedFile) -> [u8; 16] {
     let mut bytes = Vec::with_capacity(192);
     bytes.extend_from_slice(file.path.as_ref().as_bytes());
     bytes.push(0);
+    // Another way to write it may need a further key.
+    bytes.push(u8::from(file.written == WrittenPath::Dotted));
     bytes.extend_from_slice(&file.size.unwrap_or(u64::MAX).to_le_bytes());
     if let Some(digest) = file.digests.checkable() {
         bytes.extend_from_slice(digest.as_bytes());
@@ -69,7 +71,12 @@ mod tests {
     use super::*;
 
     fn file(path: &str, size: Option<u64>, content: &str) -> NamedFile {
-        NamedFile { path: ArchivePath::parse(path).unwrap(), size, digests: Digests::of(content.as_bytes()) }
+        NamedFile {
+            path: ArchivePath::parse(path).unwrap(),
+            written: WrittenPath::Plain,
+            size,
+            digests: Digests::of(content.as_bytes()),
+        }
     }
 
     #[test]

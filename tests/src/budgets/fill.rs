@@ -11,7 +11,7 @@ use suitecast_testing::Random;
 use suitecast_testing::archive_maker::Generation;
 use suitecast_testing::strict::{Mishaps, RequestCounts};
 
-use super::{COPY_CONCURRENCY, PacedStore};
+use super::{COPY_CONCURRENCY, PacedStore, in_a_region};
 use crate::world::{MASTER, REGION, World, default_settings};
 
 /// Uploads a second: what `aws s3 sync` makes of small files.
@@ -36,7 +36,7 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Fill {
     /// Objects of the pool.
-    pub objects: usize,
+    pub objects: u64,
     /// All requests to both buckets, by replicate, publish and sweep.
     pub requests: RequestCounts,
     /// Publish runs that did more than to find that there was nothing to do: they swapped, waited, or worked a slice.
@@ -145,7 +145,7 @@ async fn finish(mut world: World, generation: &Generation, began: Timestamp, mut
     let requests = world.s3.count(|_| true);
     let works = |outcome: Outcome| !matches!(outcome, Outcome::UpToDate | Outcome::Busy);
     Fill {
-        objects: generation.pool_keys().count(),
+        objects: in_a_region(generation.pool_keys()),
         working_runs: world.reports.iter().filter(|report| works(report.outcome)).count(),
         runs: world.publish_runs,
         sweeps: watch.count,

@@ -13,6 +13,7 @@ pub use fill::{Fill, Order, fill_a_new_region, first_fill};
 pub use pace::PacedStore;
 pub use update::{Update, update};
 
+use suitecast_archive::SecondKeys;
 use suitecast_testing::strict::RequestCounts;
 
 /// Requests of an event batch beyond the one copy an object.
@@ -47,6 +48,11 @@ pub const COPY_CONCURRENCY: usize = 64;
 
 /// Uploads that one batch takes, as the template sets it.
 pub const BATCH_SIZE: usize = 100;
+
+/// How many objects a Region holds for these of the master: a name with a `+` has two keys.
+pub fn in_a_region<'a>(keys: impl Iterator<Item = &'a str>) -> u64 {
+    keys.map(|key| 1 + u64::from(SecondKeys::Kept.of_key(key).is_some())).sum()
+}
 
 /// Requests by operation, for a person.
 pub fn by_operation(counts: &RequestCounts) -> String {

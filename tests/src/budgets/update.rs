@@ -5,7 +5,7 @@ use suitecast_engine::Outcome;
 use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent, ByHash, Generation, MakeError};
 use suitecast_testing::strict::{RequestCounts, S3Operation};
 
-use super::{UPDATE_REQUESTS_A_KEY, UPDATE_REQUESTS_AN_INDEX, UPDATE_REQUESTS_BESIDE};
+use super::{UPDATE_REQUESTS_A_KEY, UPDATE_REQUESTS_AN_INDEX, UPDATE_REQUESTS_BESIDE, in_a_region};
 use crate::world::World;
 
 /// What an update took, and what it may take.
@@ -29,7 +29,7 @@ use crate::world::World;
 pub struct Update {
     /// Objects in the pool of the suite.
     pub objects: usize,
-    /// Changed keys.
+    /// Changed keys of the Region.
     pub keys: u64,
     /// Changed index files.
     pub indices: u64,
@@ -81,16 +81,12 @@ pub async fn update(packages: usize, changes: usize, by_hash: ByHash, batch_size
     let swaps = world.reports.iter().filter(|report| report.outcome == Outcome::Swapped).count();
     Ok(Update {
         objects: after.pool_keys().count(),
-        keys: count(after.changed.iter().filter(|key| !is_of_suite(after, key))),
+        keys: in_a_region(after.changed.iter().filter(|key| !is_of_suite(after, key)).map(String::as_str)),
         indices: changed_indices(before, after),
         replicate,
         publish,
         swapped: swaps == 1 && world.serves(after).await,
     })
-}
-
-fn count<'a>(keys: impl Iterator<Item = &'a String>) -> u64 {
-    u64::try_from(keys.count()).unwrap_or(u64::MAX)
 }
 
 fn is_of_suite(generation: &Generation, key: &str) -> bool {

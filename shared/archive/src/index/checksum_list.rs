@@ -1,7 +1,7 @@
 //! `SHA256SUMS`: lines as `sha256sum` writes them.
 
 use super::{IndexError, IndexLocation, NamedFile};
-use crate::{ArchivePath, Digest, DigestAlgorithm, Digests};
+use crate::{ArchivePath, Digest, DigestAlgorithm, Digests, WrittenPath};
 
 /// Reads `digest  path` and `digest *path`, with paths relative to the list's own directory.
 pub(super) struct ChecksumListParser {
@@ -28,7 +28,8 @@ impl ChecksumListParser {
         let path =
             ArchivePath::joined(&self.directory, name).map_err(|source| IndexError::Path { line: number, source })?;
         let digests = Digests { sha256: Some(digest), sha512: None };
-        sink(NamedFile { path, size: None, digests });
+        // People read these lists; no client asks for a file as it is written there.
+        sink(NamedFile { path, written: WrittenPath::Plain, size: None, digests });
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{IndexError, MAX_STANZA_FILES, NamedFile};
 use crate::deb822::{parse_size, words};
 use crate::path::shown;
-use crate::{ArchivePath, Digest, DigestAlgorithm, Digests, MAX_FILE_BYTES};
+use crate::{ArchivePath, Digest, DigestAlgorithm, Digests, MAX_FILE_BYTES, WrittenPath};
 
 /// One file.
 struct Row {
@@ -83,6 +83,7 @@ impl FileTable {
         &mut self,
         number: u64,
         directory: &str,
+        written: WrittenPath,
         sink: &mut dyn FnMut(NamedFile),
     ) -> Result<(), IndexError> {
         for row in &self.rows {
@@ -93,7 +94,7 @@ impl FileTable {
             }
             let path =
                 ArchivePath::joined(directory, name).map_err(|source| IndexError::Path { line: number, source })?;
-            sink(NamedFile { path, size: Some(row.size), digests: row.digests });
+            sink(NamedFile { path, written, size: Some(row.size), digests: row.digests });
         }
         self.clear();
         Ok(())

@@ -3,7 +3,7 @@
 use super::{IndexError, MAX_STANZA_FIELDS, NamedFile};
 use crate::deb822::{Line, parse_size};
 use crate::path::shown;
-use crate::{ArchivePath, Digest, DigestAlgorithm, Digests, MAX_FILE_BYTES};
+use crate::{ArchivePath, Digest, DigestAlgorithm, Digests, MAX_FILE_BYTES, WrittenPath};
 
 /// What belongs on a line.
 const EXPECTED: &str = "a field of a stanza";
@@ -129,7 +129,8 @@ impl PackagesParser {
             }
             let path =
                 ArchivePath::parse_bytes(&self.filename).map_err(|source| IndexError::Path { line: number, source })?;
-            sink(NamedFile { path, size: self.size, digests: self.digests });
+            let written = WrittenPath::of(&self.filename);
+            sink(NamedFile { path, written, size: self.size, digests: self.digests });
         }
         self.filename.clear();
         self.size = None;

@@ -2,8 +2,8 @@
 
 use super::file_table::FileTable;
 use super::{IndexError, IndexLocation, MAX_STANZA_FIELDS, NamedFile};
-use crate::DigestAlgorithm;
 use crate::deb822::Line;
+use crate::{DigestAlgorithm, WrittenPath};
 
 /// What belongs on a line.
 const EXPECTED: &str = "a field of a stanza";
@@ -132,7 +132,8 @@ impl SourcesParser {
         let directory = std::str::from_utf8(directory)
             .map_err(|_| IndexError::malformed(number, "a directory in UTF-8", directory))?;
         let directory = directory.strip_suffix('/').unwrap_or(directory);
-        files.hand_out(number, if directory == "." { "" } else { directory }, sink)?;
+        let written = WrittenPath::of(directory.as_bytes());
+        files.hand_out(number, if directory == "." { "" } else { directory }, written, sink)?;
         self.0.clear();
         Ok(())
     }
@@ -154,7 +155,7 @@ impl DiffIndexParser {
     }
 
     pub(super) fn finish(&mut self, number: u64, sink: &mut dyn FnMut(NamedFile)) -> Result<(), IndexError> {
-        self.stanza.files.hand_out(number, &self.directory, sink)?;
+        self.stanza.files.hand_out(number, &self.directory, WrittenPath::Plain, sink)?;
         self.stanza.clear();
         Ok(())
     }

@@ -261,8 +261,18 @@ impl ClientModel {
                 (true, directory) => format!("{directory}/{}", file.path),
                 (false, _) => format!("{archive}{}", file.path),
             };
-            let wrong = self.check(bucket, &key, &file.expected, index_key).await;
-            view.broken.extend(wrong);
+            let further = if self.scope.second_keys {
+                let dotted = file.is_dotted.then(|| format!("{archive}./{}", file.path));
+                let as_asked = [Some(key.clone()), dotted.clone()].into_iter().flatten();
+                let spaced = as_asked.filter(|asked| asked.contains('+')).map(|asked| asked.replace('+', " "));
+                spaced.chain(dotted).collect()
+            } else {
+                Vec::new()
+            };
+            for key in further.iter().chain([&key]) {
+                let wrong = self.check(bucket, key, &file.expected, index_key).await;
+                view.broken.extend(wrong);
+            }
         }
     }
 

@@ -10,6 +10,8 @@ pub(super) struct Named {
     /// Relative to the archive for Packages and Sources, to the index's own directory for the others.
     pub(super) path: String,
     pub(super) beside_the_index: bool,
+    /// Whether the index writes `./` before it, which apt keeps in what it asks for.
+    pub(super) is_dotted: bool,
     pub(super) expected: Expected,
 }
 
@@ -75,17 +77,25 @@ fn package(stanza: &Stanza) -> Option<Named> {
         sha256: field(stanza, "sha256").map(str::to_ascii_lowercase),
         sha512: field(stanza, "sha512").map(str::to_ascii_lowercase),
     };
-    Some(Named { path: without_dot(field(stanza, "filename")?), beside_the_index: false, expected })
+    let filename = field(stanza, "filename")?;
+    Some(Named {
+        path: without_dot(filename),
+        beside_the_index: false,
+        is_dotted: filename.starts_with("./"),
+        expected,
+    })
 }
 
 fn sources(stanza: &Stanza) -> Vec<Named> {
     let Some(directory) = field(stanza, "directory") else { return Vec::new() };
+    let is_dotted = directory == "." || directory.starts_with("./");
     let directory = if directory == "." { String::new() } else { format!("{}/", without_dot(directory)) };
     rows(stanza, "checksums-sha256")
         .into_iter()
         .map(|(digest, size, name)| Named {
             path: format!("{directory}{name}"),
             beside_the_index: false,
+            is_dotted,
             expected: Expected { size, sha256: Some(digest), sha512: None },
         })
         .collect()
@@ -97,6 +107,7 @@ fn patches(stanza: &Stanza) -> Vec<Named> {
         .map(|(digest, size, name)| Named {
             path: name,
             beside_the_index: true,
+            is_dotted: false,
             expected: Expected { size, sha256: Some(digest), sha512: None },
         })
         .collect()
@@ -115,7 +126,7 @@ fn sum(line: &str) -> Option<Named> {
     let (digest, path) = line.split_once(' ')?;
     let path = without_dot(path.trim_start().trim_start_matches('*'));
     let expected = Expected { size: None, sha256: Some(digest.to_ascii_lowercase()), sha512: None };
-    Some(Named { path, beside_the_index: true, expected })
+    Some(Named { path, beside_the_index: true, is_dotted: false, expected })
 }
 
 fn without_dot(path: &str) -> String {

@@ -1,7 +1,7 @@
 //! What of a suite is expected in the bucket.
 
 /// Which components and architectures a bucket is meant to have; `None` means all of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     /// Components by name; of a component of several parts (`updates/main`) the last part counts too.
     pub components: Option<Vec<String>>,
@@ -9,9 +9,24 @@ pub struct Scope {
     pub architectures: Option<Vec<String>>,
     /// Whether one form of each index is enough, and what apt can do without may be absent: what a relaxed mirror has.
     pub relaxed: bool,
+    /// Whether files are expected under further keys too: with a space for each `+`, as S3 understands clients that do not
+    /// encode it, and with the `./` that an index writes before a name.
+    pub second_keys: bool,
+}
+
+/// All that a Region has of an archive by default.
+impl Default for Scope {
+    fn default() -> Self {
+        Self { components: None, architectures: None, relaxed: false, second_keys: true }
+    }
 }
 
 impl Scope {
+    /// All that whoever makes an archive has of it.
+    pub fn as_made() -> Self {
+        Self { second_keys: false, ..Self::default() }
+    }
+
     /// Whether an index at this path, relative to its suite, may be served.
     pub(super) fn admits(&self, path: &str) -> bool {
         self.admits_component(path) && self.admits_architecture(path)

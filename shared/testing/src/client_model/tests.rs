@@ -4,7 +4,7 @@ use super::*;
 use crate::archive_maker::{ArchiveMaker, ByHash, Generation, Signing};
 
 async fn view_of(generation: &Generation) -> View {
-    ClientModel::default().walk(&generation.files, &generation.suite).await.unwrap()
+    ClientModel::new(Scope::as_made()).walk(&generation.files, &generation.suite).await.unwrap()
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn each_file_that_is_taken_away_or_altered_is_noticed() {
                 Some(bytes) => files.insert(key.clone(), bytes),
                 None => files.remove(key),
             };
-            let view = ClientModel::default().walk(&files, &made.suite).await.unwrap();
+            let view = ClientModel::new(Scope::as_made()).walk(&files, &made.suite).await.unwrap();
             let noticed = view.broken.iter().chain(&view.stale_names).any(|wrong| wrong.key == *key);
             assert!(noticed, "{key} {}", if altered.is_some() { "altered" } else { "missing" });
             let canonical = key.starts_with("dists/") && !key.contains("/by-hash/");
@@ -50,7 +50,7 @@ async fn each_file_that_is_taken_away_or_altered_is_noticed() {
 async fn a_client_without_by_hash_goes_by_the_canonical_names_alone() {
     let made = ArchiveMaker::new(4).plain_packages(1).generation(1).unwrap();
     let release_files = ["InRelease", "Release", "Release.gpg"].map(|name| made.suite_key(name));
-    let mut client = ClientModel::without_by_hash(Scope::default());
+    let mut client = ClientModel::without_by_hash(Scope::as_made());
     let view = client.walk(&made.files, &made.suite).await.unwrap();
     assert!(view.is_settled() && view.files > 20, "{view}");
     for key in made.files.keys().filter(|key| !release_files.contains(key)) {
@@ -74,7 +74,7 @@ async fn what_is_out_of_scope_may_be_absent() {
     let scope = Scope {
         components: Some(vec!["main".to_owned()]),
         architectures: Some(vec!["amd64".to_owned()]),
-        ..Scope::default()
+        ..Scope::as_made()
     };
     let view = ClientModel::new(scope).walk(&made.files, &made.suite).await.unwrap();
     assert!(view.is_settled(), "{view}");
@@ -84,7 +84,7 @@ async fn what_is_out_of_scope_may_be_absent() {
 #[tokio::test]
 async fn what_is_remembered_does_not_hide_a_change() {
     let history = ArchiveMaker::new(6).history(2).unwrap();
-    let mut client = ClientModel::default();
+    let mut client = ClientModel::new(Scope::as_made());
     assert!(client.walk(&history[0].files, &history[0].suite).await.unwrap().is_settled());
     // The new release over the old files: a swap that came too early.
     let mut mixed = history[0].files.clone();
@@ -98,6 +98,7 @@ async fn what_is_remembered_does_not_hide_a_change() {
 
 #[tokio::test]
 async fn nothing_served_breaks_nothing() {
-    let view = ClientModel::default().walk(&std::collections::BTreeMap::new(), "dists/stable").await.unwrap();
+    let view =
+        ClientModel::new(Scope::as_made()).walk(&std::collections::BTreeMap::new(), "dists/stable").await.unwrap();
     assert!(view.is_whole() && view.live.is_none() && !view.is_settled());
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use suitecast_archive::SecondKeys;
 use suitecast_store::Operation;
 use suitecast_testing::archive_maker::Generation;
 use suitecast_testing::client_model::{BucketReader, ClientModel, Inconsistency, Scope, StoreReader, View};
@@ -103,6 +104,11 @@ struct Judge {
     steps_back: bool,
 }
 
+/// These names, and those that S3 takes them for where clients do not encode them.
+fn under_all_keys(names: &BTreeSet<String>) -> BTreeSet<String> {
+    names.iter().cloned().chain(names.iter().filter_map(|name| SecondKeys::Kept.of_key(name))).collect()
+}
+
 /// The client.
 pub struct Looks(Arc<Mutex<Sights>>);
 
@@ -123,7 +129,7 @@ impl Looks {
                 .iter()
                 .filter_map(|release| detached(&release.suite, |key| release.files.get(key).cloned()))
                 .collect(),
-            changed_in_place: scenario.changed_in_place.clone(),
+            changed_in_place: under_all_keys(&scenario.changed_in_place),
             damaged: scenario.damaged.clone(),
             steps_back: scenario.steps_back,
         };

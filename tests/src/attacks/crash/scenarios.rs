@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::SignedDuration;
-use suitecast_archive::{Scope, Strictness, SuiteName};
+use suitecast_archive::{Scope, SuiteName};
 use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, Settings, Wake};
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices, Signing};
@@ -142,7 +142,7 @@ async fn scope_widened(name: &'static str) -> Scenario {
     let maker = ArchiveMaker::new(3).suite("bookworm").components(&["main"]).plain_packages(1);
     let [first] = history(&maker.by_hash(ByHash::None));
     let architectures = Some(vec!["amd64".to_owned(), "source".to_owned()]);
-    let narrow = Scope { components: None, architectures: architectures.clone(), strictness: Strictness::Strict };
+    let narrow = Scope { architectures: architectures.clone(), ..Scope::everything() };
     let mut world = World::new(Settings { scope: narrow, ..default_settings() });
     world.upload_changes(&first);
     world.settle().await;

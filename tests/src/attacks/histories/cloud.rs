@@ -51,13 +51,18 @@ impl Part {
     /// As the operator sets it.
     pub fn scope(self) -> Scope {
         let strictness = if self == Self::Relaxed { Strictness::Relaxed } else { Strictness::Strict };
-        Scope { components: self.components(), architectures: self.architectures(), strictness }
+        Scope { components: self.components(), architectures: self.architectures(), strictness, ..Scope::everything() }
     }
 
     /// As a client of the mirror expects it.
     pub fn client_scope(self) -> ClientScope {
         let relaxed = self == Self::Relaxed;
-        ClientScope { components: self.components(), architectures: self.architectures(), relaxed }
+        ClientScope {
+            components: self.components(),
+            architectures: self.architectures(),
+            relaxed,
+            ..ClientScope::default()
+        }
     }
 }
 
