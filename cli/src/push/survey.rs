@@ -2,7 +2,7 @@
 //!
 //! It reads the release files and one form of each index, and nothing else: the pool is looked at by size alone, and the
 //! digests of its files are those that the indices give. All rules are the functions' own ([`index_groups`],
-//! [`IndexReader`], …), so what is complete here is complete for them.
+//! [`IndexReader`](suitecast_archive::IndexReader), …), so what is complete here is complete for them.
 
 mod reading;
 
