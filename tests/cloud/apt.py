@@ -99,8 +99,15 @@ class Apt:
             raise AptFailed(f"{' '.join(command)}: " + "; ".join(wrong))
 
     def _run(self, *command):
+        done = self.attempt(*command)
+        if done.returncode != 0:
+            raise AptFailed(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+    def attempt(self, *command):
+        """Runs a command of apt's, whatever comes of it; its `returncode`, and what it printed as `stdout`."""
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 command,
                 env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "APT_CONFIG": str(self.configuration)},
                 cwd=self.downloads,
@@ -113,6 +120,3 @@ class Apt:
             )
         except subprocess.TimeoutExpired as error:
             raise AptFailed(f"{' '.join(command)} was not done within {COMMAND_SECONDS} s") from error
-        if done.returncode != 0:
-            raise AptFailed(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}")
-        return done.stdout

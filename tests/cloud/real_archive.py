@@ -3,6 +3,7 @@
 import gzip
 import lzma
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -113,12 +114,15 @@ def _apt_ftparchive():
 class RealArchive:
     """The archive's tree at `directory`/archive, its public key at `key`, armoured; for use in a `with` statement.
 
-    `source_version` is that of the source package which is built for it.
+    `source_version` is that of the source package which is built for it. With `says_by_hash` off there are names by hash all the same, and the release
+    keeps silent about them.
     """
 
-    def __init__(self, directory, source_version="1.0+test~1"):
+    def __init__(self, directory, source_version="1.0+test~1", suite=SUITE, says_by_hash=True):
         self.directory = Path(directory)
         self.source_version = source_version
+        self.suite = suite
+        self.says_by_hash = says_by_hash
         self.tree = self.directory / "archive"
         self.key = self.directory / "key.asc"
         self.architecture = _run(["dpkg", "--print-architecture"]).stdout.strip()
@@ -146,9 +150,9 @@ class RealArchive:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(deb.file, path)
 
-    def publish(self):
-        """Indexes the pool, with names by hash, and signs: `dists/real` as it is now. Names by hash of before stay."""
-        suite = self.tree / "dists" / SUITE
+    def publish(self, date=None):
+        """Indexes the pool, with names by hash, and signs: the suite as it is now, or as of another date. Names by hash of before stay."""
+        suite = self.tree / "dists" / self.suite
         binary, source = suite / "main" / f"binary-{self.architecture}", suite / "main" / "source"
         for directory, command, name in ((binary, "packages", "Packages"), (source, "sources", "Sources")):
             if command == "sources" and not self.has_source:
@@ -158,14 +162,18 @@ class RealArchive:
             (directory / name).write_bytes(text)
             (directory / f"{name}.gz").write_bytes(gzip.compress(text, mtime=0))
             (directory / f"{name}.xz").write_bytes(lzma.compress(text))
-        options = {"DoByHash": "true", "Release::Suite": SUITE, "Release::Codename": SUITE}
+        options = {"DoByHash": "true", "Release::Suite": self.suite, "Release::Codename": self.suite}
         options |= {"Release::Architectures": self.architecture, "Release::Components": "main"}
         command = [self._ftparchive]
         for name, value in options.items():
             command += ["-o", f"APT::FTPArchive::{name}={value}"]
         for name in ("Release", "Release.gpg", "InRelease"):
             (suite / name).unlink(missing_ok=True)
-        text = _run([*command, "release", f"dists/{SUITE}"], cwd=self.tree).stdout
+        text = _run([*command, "release", f"dists/{self.suite}"], cwd=self.tree).stdout
+        if date:
+            text = re.sub("^Date: .*", f"Date: {date}", text, flags=re.MULTILINE)
+        if not self.says_by_hash:
+            text = text.replace("Acquire-By-Hash: yes\n", "")
         (suite / "Release").write_text(text)
         self._gpg("--armor", "--output", suite / "Release.gpg", "--detach-sign", suite / "Release")
         self._gpg("--output", suite / "InRelease", "--clearsign", suite / "Release")

@@ -1,4 +1,4 @@
-"""Runs every test_*.py of the local cloud, the demo, the torture and the agreement with apt, and closes with `N passed, N failed, N skipped`; with CI=true a skipped test is a failure."""
+"""Runs every test_*.py of the clients, the local cloud, the demo, the torture and the agreement with apt, and closes with `N passed, N failed, N skipped`; with CI=true a skipped test is a failure."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import sys
 import unittest
 from pathlib import Path
 
-FOLDERS = ("apt_agreement", "cloud", "demo", "torture")
+FOLDERS = ("apt_agreement", "clients", "cloud", "demo", "torture")
 
 
 def main():
