@@ -57,9 +57,12 @@ def _fetched(release):
                 _unpack(release, Path(directory))
             except subprocess.CalledProcessError as error:
                 raise CannotMake(f"apt fetches no cloud-init of {release}: {error.stderr.strip()}") from error
-            # Another run may have been quicker.
-            if not root.exists():
+            try:
                 (Path(directory) / "root").rename(root)
+            except OSError:
+                # Another run was quicker.
+                if not root.exists():
+                    raise
     return CloudInit(release, root)
 
 

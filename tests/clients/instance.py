@@ -15,7 +15,7 @@ from cloud.real_archive import CannotMake
 SECONDS = 120
 # Of the machine that this runs on; everything else in /etc is the instance's own.
 KEPT = ("debian_version", "group", "ld.so.cache", "os-release", "passwd")
-# As Xen and Nitro say it: Amazon's begin with ec2.
+# Amazon's begin with ec2.
 IDENTITY = "ec2e1916-9099-7caf-fd21-012345abcdef"
 # /sys says that it is Amazon's; the network is the machine's, and nothing here may touch it.
 ENTER = """
@@ -24,6 +24,7 @@ for name in etc var run; do mount --bind "$0/$name" "/$name"; done
 mount -t tmpfs none /sys
 mkdir -p /sys/hypervisor /sys/class/net
 echo "$IDENTITY" > /sys/hypervisor/uuid
+cd /var/tmp
 exec "$@"
 """
 
@@ -87,12 +88,11 @@ class Instance:
                 if done.returncode != 0:
                     raise AssertionError(f"cloud-init {' '.join(stage)} ended with {done.returncode}:\n{done.stdout}")
 
-    def run(self, *command, directory="/"):
-        """Runs a command there; its `returncode`, and what it printed as `stdout`."""
+    def run(self, *command):
+        """Runs a command there, in /var/tmp; its `returncode`, and what it printed as `stdout`."""
         return subprocess.run(
             [*_unshare(), "sh", "-c", ENTER, self.root, *command],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "IDENTITY": IDENTITY} | self._cloud_init.environment,
-            cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

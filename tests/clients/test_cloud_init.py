@@ -105,7 +105,7 @@ class UserData(WithCloudInit):
     def check_reading(self, server, instance, region):
         server.forget()
         for command in (("apt-get", "update"), ("apt-get", "download", *NAMES)):
-            done = instance.run(*command, directory="/var/tmp")
+            done = instance.run(*command)
             self.assertEqual(done.returncode, 0, done.stdout)
         self.assertEqual({request.host for request in server.requests() if request.status == 200}, {host(region)})
         paths = sorted((instance.root / "var" / "tmp").glob("*.deb"))
