@@ -6,7 +6,7 @@ from cloud.apt import Apt
 from cloud.paths import ROOT
 
 EXAMPLES = ROOT / "examples"
-REGION = "http://eu-central-1.archive.example.com"
+REGION = "http://eu-west-1.archive.example.com"
 FALLBACK = "http://us-east-1.archive.example.com"
 # How the first line of an example says where it belongs.
 PLACE = re.compile(r"(?:#|//) /etc/apt/(\S+)")

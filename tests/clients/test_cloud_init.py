@@ -12,12 +12,12 @@ from clients.instance import Instance, check_that_it_can_be
 from clients.server import Server
 from cloud.real_archive import CannotMake
 
-# The Region that the examples name for the case that there is none nearer.
+# The Region that the examples name for where there is none nearer.
 FALLBACK = "us-east-1"
 NO_BUCKET = {"sa-east-1b": "sa-east-1"}
 # Availability zones and their Regions: of the first kind cloud-init cuts the Region from the zone's name, of the others (a local zone, a Wavelength
 # zone, another partition) it cannot.
-ORDINARY = {"eu-central-1a": "eu-central-1"}
+ORDINARY = {"eu-west-1a": "eu-west-1"}
 WAVELENGTH = {"eu-west-2-wl1-lon-wlz-1": "eu-west-2"}
 OTHERS = {"us-west-2-lax-1a": "us-west-2", "eusc-de-east-1a": "eusc-de-east-1"} | WAVELENGTH
 
@@ -92,7 +92,7 @@ class UserData(WithCloudInit):
 
     def check(self, server, instance, region):
         for path in (EXAMPLES / "fallback").iterdir():
-            text = path.read_text().replace("eu-central-1", region)
+            text = path.read_text().replace("eu-west-1", region)
             place = PLACE.match(text)[1]
             self.assertEqual(without_comments(instance.read(f"/etc/apt/{place}")), without_comments(text), place)
         self.check_reading(server, instance, region)
