@@ -35,18 +35,20 @@ class Kind:
 
     name: str
     suite_by_hash: bool
-    client_by_hash: bool
+    # As apt's own setting has it: yes (as the release says), no, force.
+    client_by_hash: str
 
     @property
     def by_hash(self):
         """Whether clients go by hash, so that none may fail."""
-        return self.suite_by_hash and self.client_by_hash
+        return self.client_by_hash == "force" or (self.suite_by_hash and self.client_by_hash == "yes")
 
 
-BY_HASH = Kind("by-hash", suite_by_hash=True, client_by_hash=True)
-SUITE_WITHOUT = Kind("suite without by-hash", suite_by_hash=False, client_by_hash=True)
-CLIENT_WITHOUT = Kind("clients without by-hash", suite_by_hash=True, client_by_hash=False)
-KINDS = {"by-hash": BY_HASH, "suite-without": SUITE_WITHOUT, "clients-without": CLIENT_WITHOUT}
+BY_HASH = Kind("by-hash", suite_by_hash=True, client_by_hash="yes")
+FORCED = Kind("by-hash forced", suite_by_hash=False, client_by_hash="force")
+SUITE_WITHOUT = Kind("suite without by-hash", suite_by_hash=False, client_by_hash="yes")
+CLIENT_WITHOUT = Kind("clients without by-hash", suite_by_hash=True, client_by_hash="no")
+KINDS = {"by-hash": BY_HASH, "forced": FORCED, "suite-without": SUITE_WITHOUT, "clients-without": CLIENT_WITHOUT}
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ class Apt:
     """A client with no packages, one source and one key.
 
     `directory` is made; `url` holds `dists/`; `key` is the armoured public key, or None for an archive to be trusted as it is.
-    With `by_hash` off it asks for indices by their plain names, as old clients do.
+    `by_hash` is apt's setting: with `no` it asks for indices by their plain names, as old clients do; with `force` by hash, whatever the release says.
     """
 
-    def __init__(self, directory, url, suite, components, key, architecture="amd64", deb_src=False, by_hash=True):
+    def __init__(self, directory, url, suite, components, key, architecture="amd64", deb_src=False, by_hash="yes"):
         self.directory = Path(directory)
         self.downloads = self.directory / "downloads"
         for name in ("state/lists/partial", "cache/archives/partial", "etc/preferences.d", "etc/apt.conf.d", "log", "downloads"):
@@ -54,8 +54,8 @@ class Apt:
             "Acquire::Retries": "0",
             "Acquire::Languages": "en",
         }
-        if not by_hash:
-            options["Acquire::By-Hash"] = "no"
+        if by_hash != "yes":
+            options["Acquire::By-Hash"] = by_hash
         configuration = "".join(f'{name} "{value}";\n' for name, value in options.items())
         self.configuration = self.directory / "etc" / "apt.conf"
         self.configuration.write_text(configuration)

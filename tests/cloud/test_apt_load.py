@@ -14,7 +14,7 @@ class AptUnderLoad(unittest.TestCase):
     """Eight clients, two Regions."""
 
     def test_no_client_fails_by_hash_and_those_without_only_while_a_swap_is_under_way(self):
-        courses = apt_load.attack({apt_load.BY_HASH: 10, apt_load.SUITE_WITHOUT: 4}, CLIENTS, SEED)
+        courses = apt_load.attack({apt_load.BY_HASH: 10, apt_load.FORCED: 4, apt_load.SUITE_WITHOUT: 4}, CLIENTS, SEED)
         told = "\n".join(apt_load.report(courses, SEED))
         print(told)
         for course in courses:
