@@ -49,7 +49,7 @@ class Server:
     def __init__(self, trees, status=None, absent=(), order=in_order, answers_a_connection=None):
         self._trees = trees
         self.status = status
-        self.absent = set(absent)
+        self._absent = set(absent)
         self.order = order
         self._answers_a_connection = answers_a_connection
         self._lock = threading.Lock()
@@ -91,9 +91,9 @@ class Server:
             self._requests.clear()
             self.deepest_pipeline = 0
 
-    def serve(self, trees):
-        """Serves another tree from here on, with nothing absent."""
-        self._trees, self.absent = trees, set()
+    def serve(self, trees, absent=()):
+        """Serves this from here on."""
+        self._trees, self._absent = trees, set(absent)
 
     def fail_next(self, count, status):
         """Answers the next requests so."""
@@ -165,7 +165,7 @@ class Server:
         tree = self._trees.get(host) if isinstance(self._trees, dict) else self._trees
         with self._lock:
             status = self._failing.pop(0) if self._failing else self.status
-        if status or tree is None or path in self.absent or not (tree / path).is_file():
+        if status or tree is None or path in self._absent or not (tree / path).is_file():
             status = status or 404
             code = {403: "AccessDenied", 404: "NoSuchKey", 500: "InternalError", 503: "SlowDown"}[status]
             return status, f"<Error><Code>{code}</Code></Error>".encode(), {"Content-Type": "application/xml"}

@@ -91,18 +91,23 @@ class AFallback(WithArchive):
         with Server(self.old) as region, Server(self.new) as fallback:
             client = self.client(region, fallback)
             self.refreshes(client)
-            region.absent = self.pool(self.old)
+            region.serve(self.old, absent=self.pool(self.old))
             self.downloads_all(client, "1.0")
 
     def test_a_fallback_that_is_behind_is_never_mixed_in_and_helps_once_it_has_caught_up(self):
-        with Server(self.new, absent=self.indices(self.new)) as region, Server(self.old) as behind:
+        with Server(self.old) as region, Server(self.old) as behind:
             client = self.client(region, behind)
+            self.refreshes(client)
+            region.serve(self.new, absent=self.indices(self.new))
             done = client.refresh()
             self.assertNotEqual(done.returncode, 0, done.stdout)
             self.assertIn("Mirror sync in progress?", done.stdout)
-            self.assertEqual(client.packages(), [])
+            # What it had it still has, and can use.
+            self.assertEqual(client.in_release(), (self.old / IN_RELEASE).read_bytes())
+            self.downloads_all(client, "1.0")
             behind.serve(self.new)
-            self.reads_all(client, "2.0")
+            self.refreshes(client)
+            self.assertEqual(client.in_release(), (self.new / IN_RELEASE).read_bytes())
 
     def test_a_region_that_comes_back_behind_what_a_client_has_seen_takes_it_no_step_back(self):
         # What a Region answers to If-Modified-Since depends on when its own object was written, which says nothing of the release.
