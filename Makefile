@@ -44,8 +44,12 @@ test-rust: $(CLOUD)/.installed ## The crates' tests, contract suites included
 	cargo test --workspace --locked
 
 .PHONY: test-cloud
-test-cloud: build-functions build-tests ## The pipeline on the local cloud, with the real functions, and the demo
+test-cloud: build-functions build-tests ## The pipeline on the local cloud, with the real functions, the clients' examples, and the demo
 	$(CLOUD_PYTHON) -m cloud.run_tests
+
+.PHONY: test-clients
+test-clients: $(CLOUD)/.installed ## The files of examples/ alone, with real apt and cloud-init; builds nothing
+	$(CLOUD_PYTHON) -m unittest discover --start-directory tests/clients --top-level-directory tests
 
 .PHONY: torture
 torture: $(CLOUD)/.installed build-functions build-tests ## Every attack at length, for hours; WORD=histories only those whose command holds the word
