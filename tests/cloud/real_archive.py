@@ -1,5 +1,7 @@
 """An archive of real packages, made by Debian's own tools: fetched by apt, indexed by apt-ftparchive, signed by gpg."""
 
+import contextlib
+import fcntl
 import gzip
 import lzma
 import os
@@ -43,12 +45,25 @@ def _missing(*tools):
     return [tool for tool in tools if shutil.which(tool) is None]
 
 
+@contextlib.contextmanager
+def _cache():
+    """The folder that is kept from one run to the next, for one process at a time."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield CACHE
+
+
 def fetch():
     """The packages, kept from one run to the next and fetched only when the distribution has another version."""
     absent = _missing("apt-get", "dpkg", "dpkg-deb", "gpg", "gpgv")
     if absent:
         raise CannotMake(f"{', '.join(absent)} not installed")
-    CACHE.mkdir(parents=True, exist_ok=True)
+    with _cache():
+        return _fetch_from_somewhere()
+
+
+def _fetch_from_somewhere():
     try:
         return _fetch({})
     except subprocess.CalledProcessError:
@@ -101,13 +116,14 @@ def _apt_ftparchive():
         return installed
     unpacked = CACHE / "apt-utils"
     program = unpacked / "usr" / "bin" / "apt-ftparchive"
-    if not program.exists():
-        try:
-            _run(["apt-get", "--quiet", "download", "apt-utils"], cwd=CACHE)
-            newest = max(CACHE.glob("apt-utils_*.deb"), key=lambda path: path.stat().st_mtime)
-            _run(["dpkg-deb", "--extract", newest, unpacked], cwd=CACHE)
-        except subprocess.CalledProcessError as error:
-            raise CannotMake(f"apt-ftparchive is absent (package apt-utils): {error.stderr.strip()}") from error
+    with _cache():
+        if not program.exists():
+            try:
+                _run(["apt-get", "--quiet", "download", "apt-utils"], cwd=CACHE)
+                newest = max(CACHE.glob("apt-utils_*.deb"), key=lambda path: path.stat().st_mtime)
+                _run(["dpkg-deb", "--extract", newest, unpacked], cwd=CACHE)
+            except subprocess.CalledProcessError as error:
+                raise CannotMake(f"apt-ftparchive is absent (package apt-utils): {error.stderr.strip()}") from error
     return program
 
 
