@@ -41,15 +41,9 @@ pub(crate) async fn mirror(
         let there = list_all(master.as_ref(), tree, false).await?;
         let here = list_all(region.as_ref(), tree, false).await?;
         let here: HashMap<&str, &Listed> = here.objects.iter().map(|listed| (listed.key.as_str(), listed)).collect();
-        let keys: HashSet<&str> = there.objects.iter().map(|listed| listed.key.as_str()).collect();
-        // One that the master holds itself is not taken for another's second key.
-        let second =
-            there.objects.iter().filter_map(|listed| Some((listed, settings.scope.second_keys.of_key(&listed.key)?)));
-        let second = second.filter(|(_, key)| !keys.contains(key.as_str()));
-        let first = there.objects.iter().map(|listed| (listed, listed.key.clone()));
         let mut todo: Vec<(&Listed, String, WriteCondition)> = Vec::new();
         let mut belongs_to_release = None;
-        for (listed, key) in first.chain(second) {
+        for (listed, key) in keys_of(settings, &there.objects) {
             match here.get(key.as_str()) {
                 None => todo.push((listed, key, WriteCondition::Absent)),
                 Some(standing) if is_newer(listed, standing) => {
@@ -77,12 +71,27 @@ pub(crate) async fn mirror(
     Ok(report)
 }
 
+/// What a tree is mirrored to: each object with its key here, second keys after all first ones. Names by hash are publish's.
+fn keys_of<'a>(settings: &Settings, objects: &'a [Listed]) -> Vec<(&'a Listed, String)> {
+    let taken: HashSet<&str> = objects.iter().map(|listed| listed.key.as_str()).collect();
+    let by_name: Vec<&Listed> = objects.iter().filter(|listed| !is_by_hash(settings, &listed.key)).collect();
+    let second = by_name.iter().filter_map(|listed| Some((*listed, settings.scope.second_keys.of_key(&listed.key)?)));
+    // One that the master holds itself is not taken for another's second key.
+    let second = second.filter(|(_, key)| !taken.contains(key.as_str()));
+    by_name.iter().map(|listed| (*listed, listed.key.clone())).chain(second).collect()
+}
+
 fn is_newer(there: &Listed, here: &Listed) -> bool {
     there.size != here.size || there.last_modified > here.last_modified
 }
 
 fn is_checksum_list(settings: &Settings, key: &str) -> bool {
     matches!(settings.archives.classify(key, &settings.unlisted), KeyClass::Unlisted { is_checksum_list: true })
+}
+
+/// Whether a key says what it holds. Where a release lists that, clients are led there, so only publish, which verifies, brings it.
+fn is_by_hash(settings: &Settings, key: &str) -> bool {
+    matches!(settings.archives.classify(key, &settings.unlisted), KeyClass::ByHash { .. })
 }
 
 /// Whether the live release lists a file of the tree.
