@@ -122,7 +122,7 @@ async fn settle(run: &Run<'_>, asked: &Asked<'_>) -> Result<Resolution, StoreErr
                 seen: etag.as_str().to_owned(),
                 staging: staging_key(run, key, content),
                 digest,
-                size: content.size.unwrap_or(0),
+                size: content.size,
             }));
         }
         (Named::InThisSuite, None) => format!("{key}: the release gives no digest to check it by"),

@@ -84,7 +84,7 @@ async fn pin(run: &Run<'_>, set: &ReleaseSet, path: &ArchivePath) -> Result<(), 
 }
 
 async fn overwrite_in_place(run: &Run<'_>, overwrite: &Overwrite) -> Result<(), StoreError> {
-    let content = Content::of(overwrite.digest, Some(overwrite.size).filter(|size| *size > 0));
+    let content = Content::of(overwrite.digest, overwrite.size);
     let condition = WriteCondition::Matches(ETag::new(&overwrite.seen));
     within_region(run, &overwrite.staging, &overwrite.key, condition, &content).await?;
     run.region.delete(&overwrite.staging).await

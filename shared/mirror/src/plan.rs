@@ -37,8 +37,8 @@ pub struct Overwrite {
     pub staging: String,
     /// What they are.
     pub digest: Digest,
-    /// Their size in bytes.
-    pub size: u64,
+    /// Their size in bytes, where the release tells it: a list of checksums does not.
+    pub size: Option<u64>,
 }
 
 /// A name of an index that is listed and not mirrored, under which other bytes stand.

@@ -76,7 +76,7 @@ fn overwrite() -> Overwrite {
         seen: "tag".to_owned(),
         staging: ".suitecast/staging/x".to_owned(),
         digest: Digest::of(DigestAlgorithm::Sha256, b"new"),
-        size: 3,
+        size: Some(3),
     }
 }
 
