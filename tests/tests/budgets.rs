@@ -3,13 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+use std::num::NonZeroUsize;
+
+use suitecast_archive::SuiteName;
 use suitecast_engine::Outcome;
+use suitecast_engine::publish::{self, PublishRequest};
+use suitecast_testing::Effect;
 use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent, ByHash};
-use suitecast_testing::strict::{Mishaps, S3Operation};
+use suitecast_testing::strict::{Mishaps, Request, S3Operation};
 use suitecast_tests::budgets::{
     BATCH_FURTHER_REQUESTS, BATCH_SIZE, FIRST_FILL_REQUESTS_AN_OBJECT, FIRST_FILL_RUNS, Fill, Order,
     UNCHANGED_REQUESTS, by_operation, fill_a_new_region, first_fill, jitter_entropy_is_off, legacy_crates, update,
 };
+use suitecast_tests::watcher::Watcher;
 use suitecast_tests::world::{REGION, World};
 
 const SUITE: &str = "dists/bookworm";
@@ -150,6 +156,40 @@ async fn a_first_fill_takes_about_two_requests_an_object() {
         assert_in_budget(name, &first_fill(&generation, batch_size, order, mishaps).await);
     }
     assert_in_budget("a new Region by sweep alone", &fill_a_new_region(&generation).await);
+}
+
+/// As many objects are brought side by side as the operator set, and no more: one copy hangs, and so many others pass it.
+#[tokio::test]
+async fn as_many_objects_are_brought_side_by_side_as_the_operator_set() {
+    let generation = maker().components(&["main"]).architectures(&["amd64"]).plain_packages(9).generation(1).unwrap();
+    let is_copy = |request: &Request| {
+        request.operation == S3Operation::CopyObject && request.bucket == REGION && request.key.starts_with("pool/")
+    };
+    let start = World::default();
+    start.upload_changes(&generation);
+    drop(start.uploads());
+    let mut rehearsal = start.fork();
+    let watcher = Watcher::over(&rehearsal, SUITE);
+    assert_eq!(rehearsal.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+    let of_the_pool = |effect: &&Effect| effect.key.starts_with("pool/");
+    let first = watcher.sights().effects.iter().filter(of_the_pool).map(|effect| effect.number).min().unwrap();
+    for side_by_side in [1, 2, 5] {
+        let mut world = start.fork();
+        world.settings.copy_concurrency = NonZeroUsize::new(side_by_side).unwrap();
+        world.s3.forget_requests();
+        let mut gate = world.faults.hold(first);
+        let request = PublishRequest::new(SuiteName::parse(SUITE).unwrap());
+        let mut run = Box::pin(publish::run(&world.ports, &world.settings, &request));
+        // Nothing in this world takes time, so what does not move any more waits for the gate.
+        for _ in 0..1_000 {
+            assert!(futures::poll!(&mut run).is_pending());
+            tokio::task::yield_now().await;
+        }
+        gate.reached().await;
+        assert_eq!(world.s3.count(is_copy).requests, u64::try_from(side_by_side - 1).unwrap());
+        gate.open();
+        assert_eq!(run.await.unwrap().outcome, Outcome::Swapped);
+    }
 }
 
 /// One TLS stack, built without jitter entropy.

@@ -10,7 +10,7 @@ use suitecast_archive::{Scope, Strictness, SuiteName};
 use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, Settings};
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation};
-use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
+use suitecast_testing::strict::{Request, S3Operation, Trouble, TroubleRule};
 use suitecast_testing::{Aftermath, Moment};
 use suitecast_tests::edits::sha256;
 use suitecast_tests::watcher::Watcher;
@@ -147,6 +147,22 @@ async fn other_bytes_of_the_same_size_under_the_plain_name_do_not_hide_the_older
         assert!(world.serves(&generation).await, "{:#?}", world.reports.last());
         assert_eq!(watcher.sights().broken, Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_version_that_was_seen_to_be_wrong_is_not_copied_once_more_to_find_out() {
+    let generation = maker().generation(1).unwrap();
+    let [gzip, _] = PACKAGES.map(|key| as_long_as(&generation, key));
+    let mut world = overwritten(&generation, &[]);
+    world.upload(PACKAGES[0], gzip);
+    drop(world.uploads());
+    world.s3.forget_requests();
+    assert_eq!(publish(&mut world, false).await.outcome, Outcome::Swapped);
+    let is_staged = |request: &Request| {
+        request.operation == S3Operation::CopyObject && request.key.starts_with(".suitecast/staging/")
+    };
+    assert_eq!(world.s3.count(is_staged).requests, 2, "the newest, and the one behind it");
+    assert!(world.serves(&generation).await);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use suitecast_archive::SuiteName;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_engine::{Outcome, Ports};
 use suitecast_store::Store;
-use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation};
 use suitecast_testing::strict::{Request, S3Operation};
 use suitecast_tests::budgets::PacedStore;
 use suitecast_tests::watcher::Watcher;
@@ -188,4 +188,54 @@ async fn a_dry_run_tells_how_much_there_is_to_bring() {
     let indices = would_copy(&world).await;
     assert!(indices > 1);
     assert_eq!(everything, indices + generation.pool_keys().count());
+}
+
+#[tokio::test]
+async fn a_run_that_swapped_and_then_found_the_next_release_incomplete_says_what_that_waits_for() {
+    let generations = maker().history(2).unwrap();
+    let [first, second] = &generations[..] else { unreachable!("two were asked for") };
+    let start = without_events(first);
+    let mut rehearsal = start.fork();
+    let watcher = Watcher::over(&rehearsal, SUITE);
+    rehearsal.publish_suite(SUITE).await;
+    let commit = first.suite_key("InRelease");
+    let commit = watcher.sights().effects.iter().find(|effect| effect.key == commit).unwrap().number;
+    let mut world = start.fork();
+    let mut gate = world.faults.hold(commit);
+    let (ports, settings) = (world.ports.clone(), world.settings.clone());
+    let request = PublishRequest::new(SuiteName::parse(SUITE).unwrap());
+    let held = second.changed.iter().find(|key| key.ends_with("_amd64.deb")).unwrap();
+    let visit = async {
+        gate.reached().await;
+        world.upload_keys(second, second.changed.iter().filter(|key| *key != held));
+        assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Busy);
+        gate.open();
+    };
+    let (report, ()) = tokio::join!(publish::run(&ports, &settings, &request), visit);
+    let report = report.unwrap();
+    assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, 1), "{report:#?}");
+    assert_eq!(report.missing[0].key, *held);
+    assert_eq!(report.awaited, std::slice::from_ref(held));
+    assert!(world.serves(first).await);
+}
+
+#[tokio::test]
+async fn a_dry_run_leaves_a_name_that_an_index_still_lacks_to_a_real_one() {
+    let generation = maker().by_hash(ByHash::Sha256AndSha512).generation(1).unwrap();
+    let world = without_events(&generation);
+    let is_first_name = |key: &&String| key.contains("/by-hash/SHA256/");
+    for key in generation.files.keys().filter(is_first_name) {
+        world.s3.plant(REGION, key, generation.files[key].clone()).unwrap();
+    }
+    let before = world.s3.keys(REGION, "");
+    let mut world = world.fork();
+    let suite = SuiteName::parse(SUITE).unwrap();
+    let dry = PublishRequest { dry_run: true, ..PublishRequest::new(suite) };
+    assert_eq!(world.publish(dry).await.unwrap().outcome, Outcome::Swapped, "it would be");
+    assert_eq!(world.s3.keys(REGION, ""), before);
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+    let is_second_name = |key: &&String| key.contains("/by-hash/SHA512/");
+    for key in generation.files.keys().filter(is_second_name) {
+        assert_eq!(world.s3.peek(REGION, key).as_ref(), Some(&generation.files[key]), "{key}");
+    }
 }

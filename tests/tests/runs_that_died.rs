@@ -41,8 +41,8 @@ async fn serving_under(generation: &Generation, mut world: World) -> World {
     world
 }
 
-/// Starts a publish run and kills it at its write `step`, while a request is told that it is busy.
-async fn killed_while_busy(world: &mut World, step: u64, visitor: PublishRequest) {
+/// Starts a publish run and kills it at its write `step`, while a request, if there is one, is told that it is busy.
+async fn killed(world: &mut World, step: u64, visitor: Option<PublishRequest>) {
     let mut gate = world.faults.hold(world.faults.effects() + step);
     let (ports, settings) = (world.ports.clone(), world.settings.clone());
     let request = look();
@@ -52,14 +52,15 @@ async fn killed_while_busy(world: &mut World, step: u64, visitor: PublishRequest
         () = gate.reached() => {}
         _ = &mut run => panic!("write {step} was never reached"),
     }
-    let told = world.publish(visitor).await.unwrap();
-    assert_eq!(told.outcome, Outcome::Busy);
+    if let Some(visitor) = visitor {
+        assert_eq!(world.publish(visitor).await.unwrap().outcome, Outcome::Busy);
+    }
     drop(run);
     drop(gate);
 }
 
 #[tokio::test]
-async fn a_forced_step_back_asked_for_while_a_run_dies_is_taken_by_the_next() {
+async fn a_forced_step_back_asked_for_while_a_run_dies_is_taken_by_the_next_that_lives() {
     let generations = maker().history(2).unwrap();
     let mut world = serving(&generations[0]).await;
     world.upload_changes(&generations[1]);
@@ -71,11 +72,18 @@ async fn a_forced_step_back_asked_for_while_a_run_dies_is_taken_by_the_next() {
         world.upload(&key, generations[0].files[&key].clone());
     }
     world.uploads();
-    killed_while_busy(&mut world, 1, PublishRequest { force: true, ..look() }).await;
+    killed(&mut world, 1, Some(PublishRequest { force: true, ..look() })).await;
     world.clock.advance(PAST_THE_LEASE);
-    world.sweep().await;
-    world.settle().await;
-    assert!(world.serves(&generations[0]).await, "{:#?}", world.reports.last());
+    for dies_too in [false, true] {
+        let mut world = world.fork();
+        if dies_too {
+            killed(&mut world, 1, None).await;
+            world.clock.advance(PAST_THE_LEASE);
+        }
+        world.sweep().await;
+        world.settle().await;
+        assert!(world.serves(&generations[0]).await, "dies too: {dies_too}: {:#?}", world.reports.last());
+    }
 }
 
 #[tokio::test]

@@ -121,16 +121,17 @@ async fn a_file_that_is_here_counts_though_its_directory_is_too_crowded_to_be_li
 
 #[tokio::test]
 async fn a_first_fill_asks_for_listings_and_not_for_each_file_whatever_else_lies_beside_them() {
-    let packages = 2_500;
+    let packages = 600;
     let maker = ArchiveMaker::new(11).suite("sid").components(&["main"]).architectures(&["amd64"]);
     let generation = maker.bulk(packages, BulkContent::Shared, 0).generation(1).unwrap();
     let mut world = World::default();
     world.upload_keys(&generation, generation.files.keys());
-    // Fewer than the files to be found lie in their directory, and far more in one that comes before it.
+    // So many lie before them in their directory that they come with the last page that is asked for, and as many pages
+    // in a directory that comes before it.
     for number in 0..2_000 {
         world.upload(&format!("pool/main/b/aaa/{number:05}"), "");
     }
-    for number in 0..8_000 {
+    for number in 0..4_000 {
         world.upload(&format!("pool/main/b-side/{number:05}"), "");
     }
     drop(world.uploads());
@@ -142,12 +143,15 @@ async fn a_first_fill_asks_for_listings_and_not_for_each_file_whatever_else_lies
     assert!(world.serves(&generation).await);
 }
 
-/// A Region that serves the first of two generations, and the second in the master, nearly all of its files new. `lost` says
-/// of their numbers, in the index's order, whether the master lacks them; the events of the others did their work if
+/// Of so many files more than half are new in an update, and it is cheaper to list them.
+const MANY: usize = 1_000;
+
+/// A Region that serves the first of two generations, and the second in the master, most of its files new. `lost` says of
+/// their numbers, in the index's order, whether the master lacks them; the events of the others did their work if
 /// `with_events`.
-async fn big_update(with_events: bool, lost: impl Fn(usize) -> bool) -> (World, Generation, Vec<String>) {
+async fn big_update(files: usize, with_events: bool, lost: impl Fn(usize) -> bool) -> (World, Generation, Vec<String>) {
     let maker = ArchiveMaker::new(11).suite("sid").components(&["main"]).architectures(&["amd64"]);
-    let generations = maker.bulk(4_000, BulkContent::Shared, 4_000).history(2).unwrap();
+    let generations = maker.bulk(files, BulkContent::Shared, files).history(2).unwrap();
     let [first, second] = <[Generation; 2]>::try_from(generations).unwrap();
     let mut world = World { batch_size: 1_000, ..World::default() };
     world.upload_changes(&first);
@@ -155,7 +159,7 @@ async fn big_update(with_events: bool, lost: impl Fn(usize) -> bool) -> (World, 
     assert!(world.serves(&first).await);
     // By their keys they are in the order in which the index names them.
     let new: Vec<String> = second.changed.iter().filter(|key| key.starts_with("pool/")).cloned().collect();
-    assert!(new.len() > limits::CHUNK + 100, "{} are too few", new.len());
+    assert!(new.len() > limits::LISTING_THRESHOLD, "{} are too few", new.len());
     let is_lost = |key: &String| new.iter().position(|other| other == key).is_some_and(&lost);
     world.upload_keys(&second, second.changed.iter().filter(|key| !is_lost(key)));
     if with_events {
@@ -169,7 +173,7 @@ async fn big_update(with_events: bool, lost: impl Fn(usize) -> bool) -> (World, 
 
 #[tokio::test]
 async fn an_update_that_events_brought_is_looked_at_file_by_file_once_and_nothing_is_listed() {
-    let (mut world, second, new) = big_update(true, |_| false).await;
+    let (mut world, second, new) = big_update(MANY, true, |_| false).await;
     assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
     let listings = [MASTER, REGION].map(|bucket| pool_requests(&world, bucket, S3Operation::ListObjectsV2));
     assert_eq!(listings, [0, 0]);
@@ -179,9 +183,19 @@ async fn an_update_that_events_brought_is_looked_at_file_by_file_once_and_nothin
 
 #[tokio::test]
 async fn an_update_whose_events_were_lost_is_listed_after_a_few_looks() {
-    let (mut world, second, new) = big_update(false, |_| false).await;
+    let (mut world, second, new) = big_update(MANY, false, |_| false).await;
     assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
-    assert_eq!(pool_requests(&world, REGION, S3Operation::HeadObject), limits::PROBES as u64);
+    let looks = world.s3.requests().into_iter().filter(|request| {
+        request.operation == S3Operation::HeadObject && request.bucket == REGION && request.key.starts_with("pool/")
+    });
+    let mut looked_at: Vec<usize> =
+        looks.map(|request| new.iter().position(|key| *key == request.key).unwrap()).collect();
+    looked_at.sort_unstable();
+    assert_eq!(looked_at.len(), limits::PROBES);
+    for (number, position) in looked_at.into_iter().enumerate() {
+        let part = number * new.len() / limits::PROBES..(number + 1) * new.len() / limits::PROBES;
+        assert!(part.contains(&position), "one in each part of the index: {position} is not in {part:?}");
+    }
     assert_eq!(pool_requests(&world, REGION, S3Operation::CopyObject), keys(&new) as u64);
     assert!(world.serves(&second).await);
 }
@@ -189,7 +203,8 @@ async fn an_update_whose_events_were_lost_is_listed_after_a_few_looks() {
 #[tokio::test]
 async fn all_that_an_update_lacks_is_told_however_far_apart_it_is() {
     let lost = [1, limits::CHUNK];
-    let (mut world, second, new) = big_update(true, |number| lost.contains(&number)).await;
+    let (mut world, second, new) = big_update(4_000, true, |number| lost.contains(&number)).await;
+    assert!(new.len() > limits::CHUNK, "{} are too few", new.len());
     let report = world.publish_suite(SUITE).await;
     assert_eq!((report.outcome, report.missing_count), (Outcome::Waiting, lost.len()), "{report:#?}");
     let told: Vec<&str> = report.missing.iter().map(|missing| missing.key.as_str()).collect();

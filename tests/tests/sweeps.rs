@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use suitecast_archive::{Scope, SuiteName, SuitePatterns};
 use suitecast_engine::publish::PublishRequest;
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_testing::strict::{Request, S3Operation};
 use suitecast_tests::world::{MASTER, REGION, World};
 
 const SUITE: &str = "dists/bookworm";
@@ -203,4 +206,19 @@ async fn every_suite_can_be_woken_at_once_with_what_is_asked() {
         assert_eq!(wakes.iter().map(|wake| wake.suite.clone()).collect::<Vec<_>>(), all);
         assert!(wakes.iter().all(|wake| wake.force == force && wake.full == full && wake.hops == 0), "{wakes:?}");
     }
+}
+
+#[tokio::test]
+async fn a_sweep_lists_no_directory_of_indices_however_many_there_are() {
+    let world = serving(&["bookworm"]).await;
+    for key in ["Contents-amd64.diff/Index", "dep11/icons-48x48.tar.gz", "binary-all/Packages.diff/Index"] {
+        world.upload(&format!("{SUITE}/main/{key}"), "an index");
+    }
+    world.s3.forget_requests();
+    world.sweep().await;
+    let is_listing = |request: &Request| request.bucket == MASTER && request.operation == S3Operation::ListObjectsV2;
+    let listed: BTreeSet<String> =
+        world.s3.requests().into_iter().filter(is_listing).map(|request| request.key).collect();
+    let may_hold_suites = ["dists/", "dists/bookworm/", "dists/bookworm/main/"].map(str::to_owned);
+    assert_eq!(listed, BTreeSet::from(may_hold_suites));
 }

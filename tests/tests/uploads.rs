@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
+use suitecast_archive::{SuiteName, SuitePatterns};
 use suitecast_engine::replicate::{self, ReplicateReport, Upload, UploadOutcome};
 use suitecast_engine::{EngineError, Outcome};
 use suitecast_store::{ObjectHeaders, PutRequest, WriteCondition};
@@ -87,4 +90,75 @@ async fn where_the_master_knows_digests_what_is_wrong_is_told_before_any_byte_mo
     world.replicate().await;
     world.settle().await;
     assert!(world.serves(&generation).await, "{:#?}", world.reports.last());
+}
+
+#[tokio::test]
+async fn a_file_of_checksums_comes_after_the_files_it_names_in_whatever_order_they_were_uploaded() {
+    let world = World::default();
+    let tree = "dists/bookworm/main/installer-amd64/current/images";
+    let keys = ["SHA256SUMS", "SHA256SUMS.gpg", "netboot/mini.iso"].map(|path| format!("{tree}/{path}"));
+    for key in &keys {
+        world.upload(key, "bytes");
+    }
+    let early = Arc::new(Mutex::new(Vec::new()));
+    let (into, s3, image) = (Arc::clone(&early), world.s3.clone(), keys[2].clone());
+    world.faults.observe(move |effect| {
+        if effect.key.contains("SHA256SUMS") && s3.peek(REGION, &image).is_none() {
+            into.lock().unwrap().push(effect.key.clone());
+        }
+    });
+    replicate(&world, &keys.each_ref().map(String::as_str)).await;
+    assert_eq!(world.s3.keys(REGION, tree), keys);
+    assert_eq!(*early.lock().unwrap(), Vec::<String>::new(), "they name what was not there yet");
+}
+
+#[tokio::test]
+async fn an_upload_wakes_the_suites_that_wait_for_it_and_a_release_file_its_own() {
+    let maker = ArchiveMaker::new(3).suite("bookworm").components(&["main"]).architectures(&["amd64"]);
+    let generation = maker.plain_packages(1).generation(1).unwrap();
+    let suite = SuiteName::parse(&generation.suite).unwrap();
+    let mut world = World::default();
+    let held = generation.pool_keys().next().unwrap().to_owned();
+    world.upload_keys(&generation, generation.changed.iter().filter(|key| **key != held));
+    drop(world.uploads());
+    assert_eq!(world.publish_suite("dists/bookworm").await.outcome, Outcome::Waiting);
+    let other = "pool/main/o/other/other_1_all.deb";
+    for key in [other, held.as_str()] {
+        world.upload(key, generation.files[&held].clone());
+    }
+    assert_eq!(replicate(&world, &[other]).await.woken, [], "nobody waits for it");
+    assert_eq!(replicate(&world, &[other, &held]).await.woken, std::slice::from_ref(&suite));
+    let in_release = generation.suite_key("InRelease");
+    let report = replicate(&world, &[&in_release]).await;
+    assert_eq!(*report.uploads[0].as_ref().unwrap(), UploadOutcome::WokeSuite);
+    assert_eq!(report.woken, [suite]);
+    world.settings.suites = SuitePatterns::parse("trixie").unwrap();
+    let report = replicate(&world, &[&in_release]).await;
+    assert_eq!(*report.uploads[0].as_ref().unwrap(), UploadOutcome::Ignored);
+    assert_eq!(report.woken, [], "it is not mirrored");
+}
+
+/// Without them browsers and caches would keep an index for as long as they like, and a package for an hour.
+#[tokio::test]
+async fn whatever_brings_it_everything_is_served_with_the_headers_of_its_kind() {
+    let generation = ArchiveMaker::new(3).suite("bookworm").plain_packages(1).generation(1).unwrap();
+    for by_events in [true, false] {
+        let mut world = World::default();
+        world.upload_changes(&generation);
+        if !by_events {
+            drop(world.uploads());
+            world.publish_suite("dists/bookworm").await;
+        }
+        world.settle().await;
+        assert!(world.serves(&generation).await, "{:#?}", world.reports.last());
+        let served = world.s3.keys(REGION, "").into_iter().filter(|key| !key.starts_with(".suitecast/"));
+        for key in served {
+            let class = world.settings.archives.classify(&key, &world.settings.unlisted);
+            let (content_type, cache_control) = suitecast_archive::object_headers(&class, &key);
+            let headers = world.s3.peek_headers(REGION, &key).unwrap();
+            let found = (headers.content_type.as_deref(), headers.cache_control.as_deref());
+            assert_eq!(found, (content_type, cache_control), "{key}, by events: {by_events}");
+            assert!(cache_control.is_some(), "{key}");
+        }
+    }
 }
