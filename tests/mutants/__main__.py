@@ -12,8 +12,21 @@ import sys
 import threading
 import time
 
-from mutants.building import PACKAGES, ROOT, BuildError, Tree
-from mutants.judging import CAUGHT, MISSED, QUICK_SECONDS, TIMEOUT, UNVIABLE, Judge, Verdict, each, observe, tests_of, verdict_by
+from mutants.building import ATTACKS, PACKAGES, ROOT, BuildError, Tree
+from mutants.judging import (
+    CAUGHT,
+    MISSED,
+    QUICK_SECONDS,
+    SLOW_SECONDS,
+    TIMEOUT,
+    UNVIABLE,
+    Judge,
+    Verdict,
+    each,
+    observe,
+    tests_of,
+    verdict_by,
+)
 from mutants.listing import digest_of, mutants_of
 from mutants.switches import write
 
@@ -93,17 +106,18 @@ class Record:
         return sorted(name for name, (kind, _) in self.by_name.items() if kind == MISSED)
 
 
-def judge_all(mutants, numbers, workers, record):
+def judge_all(mutants, numbers, workers, record, is_quick):
     """Gives the verdicts on the mutants of these numbers."""
     binaries, arms, unviable = build_switched(mutants)
-    tests = [test for binary in binaries for test in tests_of(binary)]
+    tests = [test for binary in binaries if not (is_quick and binary.name in ATTACKS) for test in tests_of(binary)]
     began = time.monotonic()
     observe(tests, workers)
     print(f"{len(tests)} tests are green without a mutant, in {time.monotonic() - began:.0f} s")
     judge = Judge(tests, arms.function_of)
 
     switchable = [number for number in numbers if mutants[number].is_switchable]
-    passes = [lambda test: test.seconds < QUICK_SECONDS, lambda test: test.seconds >= QUICK_SECONDS]
+    most_seconds = SLOW_SECONDS if is_quick else float("inf")
+    passes = [lambda test: test.seconds < QUICK_SECONDS, lambda test: QUICK_SECONDS <= test.seconds < most_seconds]
     for is_wanted in passes:
 
         def judge_one(number, is_wanted=is_wanted):
@@ -155,6 +169,7 @@ def main():
     arguments.add_argument("--program", required=True, help="where cargo-mutants is")
     arguments.add_argument("--file", help="only what this file holds")
     arguments.add_argument("--again", action="store_true", help="only what was missed the last time")
+    arguments.add_argument("--quick", action="store_true", help="without the tests that take long: what only they notice counts as missed")
     arguments.add_argument("--workers", type=int, default=2, help="how many tests run side by side")
     arguments.add_argument("--verify", type=int, default=0, metavar="N", help="try N verdicts of the last run, drawn at random, by builds of their own")
     arguments.add_argument("--seed", type=int, help="draw by this")
@@ -171,7 +186,7 @@ def main():
         for number, mutant in enumerate(mutants)
         if (not options.file or mutant.file == options.file) and (not options.again or record.was_missed(mutant))
     ]
-    judge_all(mutants, numbers, options.workers, record)
+    judge_all(mutants, numbers, options.workers, record, options.quick)
     for name in record.survivors():
         print(f"missed: {name}")
     is_enough = all([line(package, record.kinds(package)) for package in PACKAGES if record.kinds(package)])

@@ -16,7 +16,10 @@ ENGINE_TESTS = [
     "crash",
     "histories",
     "hostile_archives",
+    "installers",
+    "leases",
     "lost_and_denied",
+    "lost_answers",
     "meanwhile",
     "mixed_signatures",
     "older_versions",
@@ -34,6 +37,8 @@ ENGINE_TESTS = [
     "uploads",
     "wake_ups",
 ]
+# Of these the ones that take minutes, which `--quick` leaves out.
+ATTACKS = {"crash", "histories", "outrun", "wake_ups"}
 PACKAGES = ["mirror", "engine"]
 
 
@@ -42,7 +47,7 @@ def targets(package, names):
     # Of the whole workspace, so that cargo takes what else it depends on from where `make test` left it.
     groups = {
         "mirror": {"suitecast_mirror": ["--package", "suitecast-mirror", "--lib"], "golden": ["--workspace", "--test", "golden"]},
-        "engine": {test: ["--test", test] for test in ENGINE_TESTS},
+        "engine": {name: ["--test", name] for name in ENGINE_TESTS},
     }[package]
     wanted = [arguments for name, arguments in groups.items() if names is None or name in names]
     if package == "engine":

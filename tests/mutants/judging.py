@@ -24,6 +24,8 @@ LEAST_SECONDS = 120
 UNKNOWN = 0.02
 # All mutants are shown to the tests that take less before any is shown to those that take longer.
 QUICK_SECONDS = 1
+# What takes longer `--quick` leaves out, as it does the attacks.
+SLOW_SECONDS = 10
 # Tests of an async function that is there thirty times over need large frames.
 STACK_BYTES = 256 << 20
 ENVIRONMENT = {
