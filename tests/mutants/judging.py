@@ -154,10 +154,10 @@ class Judge:
         """What a test takes against how likely it notices: what noticed one change of a function often notices the others."""
         return seconds / (UNKNOWN + self.catches[function, name] + self.catches[name] / (1 + self.runs[name]))
 
-    def judge(self, number, mutant, is_wanted):
-        """The verdict of those tests that are wanted on a mutant that is a switch."""
+    def judge(self, number, mutant, is_wanted, noticed_by=""):
+        """The verdict of those tests that are wanted on a mutant that is a switch; the one that noticed it before comes first."""
         function = self.function_of[number]
-        for test in self.tests_for(number, mutant.package):
+        for test in sorted(self.tests_for(number, mutant.package), key=lambda test: str(test) != noticed_by):
             if not is_wanted(test):
                 continue
             verdict = verdict_by([test], {CHOSEN: str(number)})

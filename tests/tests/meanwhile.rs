@@ -143,3 +143,48 @@ async fn a_full_check_asked_for_while_a_run_is_at_work_takes_place_after_it() {
     assert!(world.s3.peek(REGION, &damaged).is_some(), "what the live release vouches for was not looked at");
     assert!(world.serves(&generations[1]).await);
 }
+
+/// The upload that a release waits for comes between the look that missed it and the marker that would have told of it.
+#[tokio::test]
+async fn what_a_run_did_is_its_answer_though_its_slice_ends_before_it_can_look_again() {
+    let generations = history(3);
+    let is_greeting = |key: &&String| key.contains("hello-suitecast_") && key.ends_with("_amd64.deb");
+    let mut start = serving(&generations[0]).await;
+    let mut held = Vec::new();
+    for generation in &generations[1..] {
+        let greeting = generation.changed.iter().find(is_greeting).unwrap();
+        start.upload_keys(generation, generation.changed.iter().filter(|key| *key != greeting));
+        start.settle().await;
+        held.push((greeting.clone(), generation.files[greeting].clone()));
+    }
+    let [(of_second, bytes_of_second), (of_third, bytes_of_third)] = &held[..] else { unreachable!("two wait") };
+    for is_second_whole in [true, false] {
+        let start = start.fork();
+        if is_second_whole {
+            start.upload(of_second, bytes_of_second.clone());
+            drop(start.uploads());
+        }
+        let mut rehearsal = start.fork();
+        let marked = Arc::new(Mutex::new(None));
+        let into = Arc::clone(&marked);
+        rehearsal.faults.observe(move |effect| {
+            if effect.key.starts_with(".suitecast/waiting/") && effect.operation == suitecast_store::Operation::Put {
+                into.lock().unwrap().get_or_insert(effect.number);
+            }
+        });
+        rehearsal.publish(look()).await.unwrap();
+        let marking = marked.lock().unwrap().unwrap();
+        let mut world = start.fork();
+        let report = run_and_meanwhile(&mut world, &look(), marking, async |world| {
+            world.upload(of_third, bytes_of_third.clone());
+            drop(world.uploads());
+            world.clock.advance(SignedDuration::try_from(world.settings.slice).unwrap());
+        })
+        .await
+        .unwrap();
+        let expected = if is_second_whole { Outcome::Swapped } else { Outcome::Continued };
+        assert_eq!(report.outcome, expected, "{report:#?}");
+        world.settle().await;
+        assert!(world.serves(&generations[2]).await, "the rest was asked for: {:#?}", world.reports.last());
+    }
+}

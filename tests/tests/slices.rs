@@ -8,7 +8,7 @@ use suitecast_archive::SuiteName;
 use suitecast_engine::publish::PublishRequest;
 use suitecast_engine::{Outcome, limits};
 use suitecast_testing::archive_maker::{ArchiveMaker, BulkContent, PlainIndices};
-use suitecast_testing::strict::S3Operation;
+use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
 use suitecast_tests::budgets::in_a_region;
 use suitecast_tests::edits::with_changed_file;
 use suitecast_tests::world::{MASTER, REGION, World, default_settings};
@@ -169,4 +169,65 @@ async fn each_full_check_looks_at_everything_whatever_the_one_before_it_verified
             assert!(world.s3.peek(REGION, &damaged).is_some(), "brought again: {:#?}", world.reports.last());
         }
     }
+}
+
+#[tokio::test]
+async fn a_release_whose_filling_was_begun_goes_live_before_a_newer_one_that_came_meanwhile() {
+    let maker = ArchiveMaker::new(3).suite("sid").components(&["main"]).architectures(&["amd64"]).plain_packages(2);
+    let generations = maker.history(3).unwrap();
+    let mut world = world_of_short_slices();
+    world.upload_changes(&generations[0]);
+    world.settle().await;
+    assert!(world.serves(&generations[0]).await);
+    world.upload_changes(&generations[1]);
+    drop(world.uploads());
+    assert_eq!(world.publish_suite("dists/sid").await.outcome, Outcome::Continued);
+    world.upload_changes(&generations[2]);
+    drop(world.uploads());
+    for _ in 0..20 {
+        world.publish_suite("dists/sid").await;
+        if !world.serves(&generations[0]).await {
+            break;
+        }
+    }
+    assert!(world.serves(&generations[1]).await, "{:#?}", world.reports.last());
+    world.queue.take();
+    world.sweep().await;
+    world.settle().await;
+    assert!(world.serves(&generations[2]).await, "{:#?}", world.reports.last());
+}
+
+/// What the live release names is vouched for only while its index can be read: in one slice it cannot, and every file is
+/// checked; in the next it can, and the first of what is left are others.
+#[tokio::test]
+async fn what_one_slice_verified_counts_in_the_next_only_if_the_same_files_are_to_be_checked() {
+    let maker = ArchiveMaker::new(11).suite("sid").components(&["main"]).architectures(&["amd64"]);
+    let generations = maker.bulk(3_400, BulkContent::Shared, 3_400).history(2).unwrap();
+    let (first, second) = (&generations[0], &generations[1]);
+    let mut world = world_of_short_slices();
+    world.settings.slice = Duration::from_mins(2);
+    world.upload_changes(first);
+    world.settle().await;
+    assert!(world.serves(first).await);
+    world.settings.slice = Duration::ZERO;
+    world.upload_changes(second);
+    world.replicate().await;
+    world.queue.take();
+    // The last of the new files among as many as one slice verifies got lost on its way.
+    let new: Vec<&String> = second.changed.iter().filter(|key| key.starts_with("pool/")).collect();
+    assert!(new.len() > limits::CHUNK, "{} are too few", new.len());
+    world.s3.uproot(REGION, new[limits::CHUNK - 1]).unwrap();
+    let of_the_first = "dists/sid/main/binary-amd64/by-hash/";
+    let next = String::from_utf8(second.files[&second.suite_key("Release")].to_vec()).unwrap();
+    for key in world.s3.keys(REGION, of_the_first) {
+        if !key.rsplit('/').next().is_some_and(|digest| next.contains(digest)) {
+            world.s3.trouble(
+                TroubleRule::once(Trouble::Denied).on(S3Operation::GetObject).at(REGION, key).times(u64::MAX, 0),
+            );
+        }
+    }
+    assert_eq!(world.publish_suite("dists/sid").await.outcome, Outcome::Continued);
+    world.s3.clear_troubles();
+    world.settle().await;
+    assert!(world.serves(second).await, "{}", world.view("dists/sid").await);
 }
