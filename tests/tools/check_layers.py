@@ -17,7 +17,8 @@ LAYERS = {
 }
 LAYERS["suitecast-lambda"] = LAYERS["suitecast-engine"] | {"suitecast-engine"}
 LAYERS["suitecast-cli"] = LAYERS["suitecast-lambda"] | {"suitecast-lambda"}
-LAYERS["suitecast-replicate"] = LAYERS["suitecast-publish"] = LAYERS["suitecast-lambda"] | {"suitecast-lambda"}
+LAYERS["suitecast-replicate"] = LAYERS["suitecast-lambda"] | {"suitecast-lambda"}
+LAYERS["suitecast-publish"] = LAYERS["suitecast-access"] = LAYERS["suitecast-replicate"]
 
 PURE = ("suitecast-archive", "suitecast-signature", "suitecast-mirror")
 NOT_PURE = ("tokio", "aws", "lambda", "hyper", "reqwest")

@@ -13,10 +13,11 @@ use futures::StreamExt;
 use http_body_util::{BodyExt, Empty};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, LOCATION, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri, body::Incoming};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use suitecast_lambda::https;
 use suitecast_mirror::with_causes;
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
@@ -106,21 +107,7 @@ impl HttpReader {
     /// # Errors
     /// TLS cannot be set up on this machine.
     pub(crate) fn new(address: HttpAddress) -> Result<Self, Failure> {
-        let mut roots = rustls::RootCertStore::empty();
-        // Certificates that cannot be read are left out, as by every client; without any, https tells which is missing.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Failure::refused(format!("setting up TLS: {error}")))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        connector.enforce_http(false);
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
+        let connector = https::connector(CONNECT_TIMEOUT).map_err(|error| Failure::refused(with_causes(&error)))?;
         Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), address })
     }
 

@@ -3,17 +3,18 @@
 //! All missing and all bad variables are reported together, so that an operator mends a stack in one go. The
 //! environment comes in as a lookup function; nothing else in the workspace reads it.
 
-use std::fmt::Display;
 use std::num::NonZeroUsize;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use suitecast_archive::{Archives, Scope, SecondKeys, Strictness, UnlistedTrees};
 use suitecast_engine::{Settings, SuitePatterns};
-use thiserror::Error;
 
 use crate::keyring::{self, KeyringSource};
+
+mod variables;
+
+pub use variables::{ConfigError, Problem, Variables};
 
 /// Most objects copied side by side by one run: the SDK's connections and the function's file descriptors (1,024 in
 /// Lambda) bound it, and S3 asks for fewer long before.
@@ -106,40 +107,15 @@ pub struct Config {
     pub settings: Settings,
 }
 
-/// One variable that is missing or cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{variable}: {problem}")]
-pub struct Problem {
-    /// The variable.
-    pub variable: &'static str,
-    /// What is wrong with it, and what would be right.
-    pub problem: String,
-}
-
-/// A configuration that cannot be used, with every problem it has.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("configuration: {}", listed(.problems))]
-pub struct ConfigError {
-    /// Every problem, in the order of the configuration table.
-    pub problems: Vec<Problem>,
-}
-
-fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
 impl Config {
     /// Reads the configuration of a function.
     ///
     /// # Errors
     /// Every variable that is missing or cannot be used, together.
     pub fn read(function: Function, lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader { lookup, problems: Vec::new() };
-        let config = reader.config(function);
-        match config {
-            Some(config) if reader.problems.is_empty() => Ok(config),
-            _ => Err(ConfigError { problems: reader.problems }),
-        }
+        let mut variables = Variables::new(lookup);
+        let config = variables.config(function);
+        variables.finish(config)
     }
 }
 
@@ -158,25 +134,22 @@ impl Looking {
     /// # Errors
     /// Every variable that cannot be used, together.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut reader = Reader { lookup, problems: Vec::new() };
-        match (reader.keyring(), reader.settings()) {
-            (Some(keyring), Some(settings)) if reader.problems.is_empty() => Ok(Self { keyring, settings }),
-            _ => Err(ConfigError { problems: reader.problems }),
-        }
+        let mut variables = Variables::new(lookup);
+        let looking = variables.looking();
+        variables.finish(looking)
     }
 }
 
-/// Reads variable by variable and collects what is wrong; a value is `None` only when a problem was noted for it.
-struct Reader<L> {
-    lookup: L,
-    problems: Vec<Problem>,
-}
+impl<L: Fn(&str) -> Option<String>> Variables<L> {
+    fn looking(&mut self) -> Option<Looking> {
+        let (keyring, settings) = (self.keyring(), self.settings());
+        Some(Looking { keyring: keyring?, settings: settings? })
+    }
 
-impl<L: Fn(&str) -> Option<String>> Reader<L> {
     fn config(&mut self, function: Function) -> Option<Config> {
         let master_bucket = self.required(variable::MASTER_BUCKET);
         let master_region = self.required(variable::MASTER_REGION);
-        let region_bucket = self.required(variable::REGION_BUCKET);
+        let region_bucket = self.bucket(variable::REGION_BUCKET).map(|bucket| bucket.to_string());
         if let (Some(master), Some(region)) = (&master_bucket, &region_bucket)
             && master == region
         {
@@ -257,56 +230,6 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         })
     }
 
-    fn note(&mut self, variable: &'static str, problem: impl Display) {
-        self.problems.push(Problem { variable, problem: problem.to_string() });
-    }
-
-    /// A variable's text, without the blanks around it; an empty one counts as not set.
-    fn text(&self, variable: &str) -> Option<String> {
-        (self.lookup)(variable).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn required(&mut self, variable: &'static str) -> Option<String> {
-        let text = self.text(variable);
-        if text.is_none() {
-            self.note(variable, "is not set");
-        }
-        text
-    }
-
-    fn parsed<T, E: Display>(
-        &mut self,
-        variable: &'static str,
-        default: &str,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        let text = self.text(variable);
-        match parse(text.as_deref().unwrap_or(default)) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.note(variable, error);
-                None
-            }
-        }
-    }
-
-    fn number<N: FromStr + PartialOrd + Display + Copy>(
-        &mut self,
-        variable: &'static str,
-        default: N,
-        least: N,
-        most: N,
-    ) -> Option<N> {
-        let Some(text) = self.text(variable) else { return Some(default) };
-        match text.parse::<N>() {
-            Ok(value) if value >= least && value <= most => Some(value),
-            _ => {
-                self.note(variable, format!("{text:?} is not a whole number from {least} to {most}"));
-                None
-            }
-        }
-    }
-
     /// Set but empty means none here: the default names trees that an operator may well not want.
     fn unlisted_trees(&mut self) -> Option<UnlistedTrees> {
         const DEFAULT: &str = "installer-*,dist-upgrader-*,signed,uefi";
@@ -330,21 +253,6 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             format!("{url:?} is not a queue URL (it begins with https://); an ARN or a name will not do"),
         );
         None
-    }
-
-    fn namespace(&mut self) -> Option<String> {
-        self.parsed(variable::METRICS_NAMESPACE, "Suitecast", |text| {
-            if text.starts_with("AWS/") {
-                return Err(format!("{text:?} begins with AWS/, which CloudWatch keeps for itself"));
-            }
-            let allowed = |character: char| character.is_ascii_alphanumeric() || ".-_/#: ".contains(character);
-            if text.chars().count() > MAX_NAMESPACE_CHARACTERS || !text.chars().all(allowed) {
-                return Err(format!(
-                    "{text:?} is no CloudWatch namespace: up to 255 of A-Z a-z 0-9 . - _ / # : and space"
-                ));
-            }
-            Ok(text.to_owned())
-        })
     }
 }
 

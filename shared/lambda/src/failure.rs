@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use suitecast_engine::EngineError;
 use thiserror::Error;
@@ -10,6 +11,7 @@ use thiserror::Error;
 use crate::deadline::DeadlinePassed;
 use crate::envelope::EnvelopeError;
 use crate::keyring::KeyringUnavailable;
+use crate::metrics::{Measures, Metric, Metrics};
 
 /// An error with all its causes, as one line: `copying pool/a.deb: copy s3://…: SlowDown`.
 pub struct Chain<'error>(pub &'error (dyn Error + 'static));
@@ -63,6 +65,17 @@ pub enum InvocationError {
         #[source]
         source: DeadlinePassed,
     },
+    /// A function's own work, which is not the engine's, came to no answer.
+    #[error("{doing}")]
+    Work {
+        /// What was asked for.
+        doing: String,
+        /// What stopped it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+        /// Whether the same call may come to an answer later with nobody changing anything.
+        retryable: bool,
+    },
     /// Some uploads of an event that did not come from a queue failed: the invoker must see it, and S3 or SNS, which
     /// invoke asynchronously, try again.
     #[error("{failed} of {total} uploads failed; first: {first}")]
@@ -90,7 +103,7 @@ impl InvocationError {
         match self {
             Self::Engine { source, .. } => source.is_retryable(),
             Self::Keyring { source, .. } => source.is_retryable(),
-            Self::Uploads { retryable, .. } => *retryable,
+            Self::Work { retryable, .. } | Self::Uploads { retryable, .. } => *retryable,
             Self::Deadline { .. } => true,
             Self::Input { .. } => false,
         }
@@ -104,6 +117,18 @@ impl InvocationError {
             _ => "PermanentError",
         }
     }
+}
+
+/// Tells the log and the metrics of a failure, and gives it back.
+pub fn told(error: InvocationError, metrics: &Metrics, now: Timestamp) -> InvocationError {
+    if error.is_retryable() {
+        tracing::warn!(error = %Chain(&error), "a run failed and may be tried again");
+        metrics.write(now, &Measures::of_run().count(Metric::RetryableFailures, 1));
+    } else {
+        tracing::error!(error = %Chain(&error), "a run failed, and trying again will not help");
+        metrics.write(now, &Measures::of_run().count(Metric::PermanentFailures, 1));
+    }
+    error
 }
 
 impl From<InvocationError> for Diagnostic {

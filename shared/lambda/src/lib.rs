@@ -11,6 +11,7 @@ pub mod config;
 pub mod deadline;
 pub mod envelope;
 pub mod failure;
+pub mod https;
 pub mod keyring;
 pub mod logs;
 pub mod metrics;

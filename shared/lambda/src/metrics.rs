@@ -43,6 +43,12 @@ pub enum Metric {
     PermanentFailures,
     /// Messages that could not be decoded.
     UndecodableMessages,
+    /// Policies of readers that were put in place of the one that stood.
+    AccessApplied,
+    /// Runs that found the policy of readers in step with Amazon's list and the operator's, or brought it there.
+    AccessInStep,
+    /// Runs that left the policy of readers as it stood, for a reason that no further try will mend.
+    AccessRefused,
 }
 
 impl Metric {
@@ -63,6 +69,9 @@ impl Metric {
             Self::RetryableFailures => "RetryableFailures",
             Self::PermanentFailures => "PermanentFailures",
             Self::UndecodableMessages => "UndecodableMessages",
+            Self::AccessApplied => "AccessApplied",
+            Self::AccessInStep => "AccessInStep",
+            Self::AccessRefused => "AccessRefused",
         }
     }
 
@@ -88,7 +97,10 @@ impl Metric {
             | Self::StoreRequests
             | Self::RetryableFailures
             | Self::PermanentFailures
-            | Self::UndecodableMessages => "Count",
+            | Self::UndecodableMessages
+            | Self::AccessApplied
+            | Self::AccessInStep
+            | Self::AccessRefused => "Count",
         }
     }
 }

@@ -8,9 +8,9 @@ use suitecast_engine::{EngineError, Ports, Settings};
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::deadline::Deadline;
-use crate::failure::{Chain, InvocationError};
+use crate::failure::{self, InvocationError};
 use crate::keyring::Keyrings;
-use crate::metrics::{Measures, Metric, Metrics};
+use crate::metrics::{Measures, Metrics};
 use crate::queue::MessageReturns;
 
 /// What both functions' handlers work with.
@@ -95,14 +95,7 @@ impl Runs {
 
     /// Tells the log and the metrics of a failure.
     fn failed(&self, error: InvocationError) -> InvocationError {
-        if error.is_retryable() {
-            tracing::warn!(error = %Chain(&error), "a run failed and may be tried again");
-            self.measure(&Measures::of_run().count(Metric::RetryableFailures, 1));
-        } else {
-            tracing::error!(error = %Chain(&error), "a run failed, and trying again will not help");
-            self.measure(&Measures::of_run().count(Metric::PermanentFailures, 1));
-        }
-        error
+        failure::told(error, &self.metrics, self.now())
     }
 
     /// Writes metrics.

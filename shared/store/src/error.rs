@@ -19,6 +19,10 @@ pub enum Operation {
     Versions,
     /// `DeleteObject`
     Delete,
+    /// `GetBucketPolicy`
+    GetPolicy,
+    /// `PutBucketPolicy`
+    PutPolicy,
 }
 
 impl std::fmt::Display for Operation {
@@ -31,6 +35,8 @@ impl std::fmt::Display for Operation {
             Self::List => "list",
             Self::Versions => "list versions of",
             Self::Delete => "delete",
+            Self::GetPolicy => "get the policy of",
+            Self::PutPolicy => "put the policy of",
         })
     }
 }

@@ -6,13 +6,17 @@
 //! Every key is atomic with read-after-write; nothing is atomic across keys. All of Suitecast's safety rests on the
 //! conditions below, so an engine that answers success without honouring one is caught by the contract suite.
 
+mod bucket_name;
 mod collect;
 mod error;
+mod policy;
 mod port;
 mod s3;
 
+pub use bucket_name::{BucketName, BucketNameError};
 pub use collect::collect;
 pub use error::{ErrorKind, Operation, StoreError};
+pub use policy::BucketPolicy;
 pub use port::{
     Body, Copied, CopyCondition, CopyRequest, CopySource, ETag, GetCondition, GetRequest, Got, ListPage, ListRequest,
     Listed, ObjectHeaders, ObjectInfo, Put, PutRequest, SourceCondition, Store, VersionId, WriteCondition,

@@ -3,6 +3,7 @@
 //! A queue's messages are decoded one by one: a body that cannot be read fails its own message and no other. Whatever
 //! is none of the known inputs is refused with an error that names them; a body itself is never quoted, only its shape.
 
+mod access;
 mod publish;
 mod replicate;
 mod s3_event;
@@ -11,6 +12,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use serde_json::Value;
 use thiserror::Error;
 
+pub use access::{ACCESS_INPUTS, AccessCall, AccessInput, Announcement};
 pub use publish::{PUBLISH_INPUTS, PublishCall, PublishInput};
 pub use replicate::{REPLICATE_INPUTS, ReplicateInput};
 pub use s3_event::{UploadEvent, decode_key};

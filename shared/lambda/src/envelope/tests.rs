@@ -278,6 +278,42 @@ fn keys_are_decoded_as_forms_are() {
 }
 
 #[test]
+fn access_takes_announcements_and_calls_and_nothing_else() {
+    let announced =
+        |message: &Value| json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": message.to_string()}}]});
+    let message = json!({"create-time": "2023-11-14T22:13:20+00:00", "synctoken": "1700000000",
+        "md5": "D41D8CD98F00B204E9800998ECF8427E", "url": "https://ip-ranges.amazonaws.com/ip-ranges.json"});
+    let expected = Announcement {
+        sync_token: 1_700_000_000,
+        md5: "d41d8cd98f00b204e9800998ecf8427e".to_owned(),
+        url: "https://ip-ranges.amazonaws.com/ip-ranges.json".to_owned(),
+    };
+    assert_eq!(AccessInput::decode(&announced(&message)), Ok(AccessInput::Announced(expected)));
+    let call = |dry_run, force| Ok(AccessInput::Look(AccessCall { dry_run, force }));
+    assert_eq!(AccessInput::decode(&json!({})), call(false, false));
+    assert_eq!(AccessInput::decode(&json!({"dry_run": true})), call(true, false));
+    assert_eq!(AccessInput::decode(&json!({"force": true, "dry_run": true})), call(true, true));
+    for (field, value) in
+        [("synctoken", json!("soon")), ("synctoken", json!(1)), ("md5", json!("x")), ("url", json!(null))]
+    {
+        let mut wrong = message.clone();
+        wrong[field] = value;
+        let error = AccessInput::decode(&announced(&wrong)).expect_err(field);
+        assert!(matches!(error, EnvelopeError::BadField { what: "announcement", .. }), "{error}");
+    }
+    for wrong in [
+        json!(null),
+        json!([]),
+        json!({"Records": []}),
+        json!({"Records": [{}]}),
+        json!({"force": "yes"}),
+        json!({"forced": true}),
+    ] {
+        assert!(AccessInput::decode(&wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn an_error_is_one_short_line_whatever_the_body_holds() {
     let long = "a\nb".repeat(5_000);
     for event in [
@@ -289,7 +325,11 @@ fn an_error_is_one_short_line_whatever_the_body_holds() {
         json!({"prefix": &long}),
         json!({"key": "", &long: 1}),
     ] {
-        let errors = [replicate(&event).map(|_| ()), PublishInput::decode(&event).map(|_| ())];
+        let errors = [
+            replicate(&event).map(|_| ()),
+            PublishInput::decode(&event).map(|_| ()),
+            AccessInput::decode(&event).map(|_| ()),
+        ];
         for error in errors.into_iter().filter_map(Result::err) {
             let text = error.to_string();
             assert!(text.len() < 3_000 && !text.contains('\n'), "{} bytes: {text:.500}", text.len());

@@ -12,6 +12,7 @@ mod checksum;
 mod client;
 mod failure;
 mod listing;
+mod policy;
 mod region;
 mod upload;
 
