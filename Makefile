@@ -126,7 +126,7 @@ replay: ## Look at a suite again in a Region: REGION=eu-west-1 SUITE=dists/bookw
 build-functions: tools-cloud ## The functions' zips in target/lambda; PROFILE=release FUNCTION_ARCHITECTURE=arm64 for deploying
 	PATH="$$PWD/$(CLOUD)/bin:$$PATH" cargo lambda build --locked --output-format zip --profile $(PROFILE) \
 	    --target $(TARGET_$(FUNCTION_ARCHITECTURE)) --compiler $(COMPILER_$(FUNCTION_ARCHITECTURE)) \
-	    --package suitecast-replicate --package suitecast-publish
+	    --package suitecast-replicate --package suitecast-publish --package suitecast-access
 
 .PHONY: build-cli
 build-cli: ## The command-line program, as target/release/suitecast

@@ -37,7 +37,7 @@ class Deployment:
     regions: dict  # region name -> RegionStack
 
     def invoke(self, region, function, payload):
-        """Invokes `replicate` or `publish` of a Region, waits, and answers its JSON; a function error is raised."""
+        """Invokes `replicate`, `publish` or `access` of a Region, waits, and answers its JSON; a function error is raised."""
         name = self.regions[region].outputs[f"{function.capitalize()}Function"]
         answer = self.cloud.client("lambda", region).invoke(FunctionName=name, Payload=json.dumps(payload).encode())
         body = json.loads(answer["Payload"].read() or b"null")
@@ -154,7 +154,8 @@ def _create_stack(cloud, region, name, template, parameters):
 def _wait_for_functions(cloud, stack):
     client = cloud.client("lambda", stack.region)
     give_up = time.monotonic() + READY_SECONDS
-    for name in (stack.outputs["ReplicateFunction"], stack.outputs["PublishFunction"]):
+    for function in ("ReplicateFunction", "PublishFunction", "AccessFunction"):
+        name = stack.outputs[function]
         while client.get_function_configuration(FunctionName=name).get("State", "Active") != "Active":
             if time.monotonic() > give_up:
                 raise RuntimeError(f"{name} in {stack.region} was not ready within {READY_SECONDS} s")

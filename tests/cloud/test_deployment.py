@@ -25,20 +25,27 @@ class TheTemplateDeploys(unittest.TestCase):
             {"AWS::S3::Bucket", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy"},
         )
 
-    def test_a_region_sweeps_on_a_schedule_and_alarms(self):
+    def test_a_region_sweeps_and_keeps_its_readers_on_a_schedule_and_alarms(self):
         for region in self.deployed.regions:
             kinds = self.kinds(region, "suitecast-region")
             self.assertIn("AWS::Scheduler::Schedule", kinds)
             self.assertNotIn("AWS::SNS::Topic", kinds)
             schedule = self.cloud.client("scheduler", region)
-            (summary,) = schedule.list_schedules()["Schedules"]
-            found = schedule.get_schedule(Name=summary["Name"])
-            self.assertEqual(found["ScheduleExpression"], "rate(15 minutes)")
-            self.assertEqual(json.loads(found["Target"]["Input"]), {"sweep": True})
+            found = [schedule.get_schedule(Name=one["Name"]) for one in schedule.list_schedules()["Schedules"]]
+            self.assertEqual(
+                sorted((one["ScheduleExpression"], json.loads(one["Target"]["Input"])) for one in found),
+                [("rate(1 day)", {}), ("rate(15 minutes)", {"sweep": True})],
+            )
             alarms = self.cloud.client("cloudwatch", region).describe_alarms()["MetricAlarms"]
             self.assertEqual(
                 sorted(alarm["MetricName"] for alarm in alarms),
-                ["ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesVisible", "SuiteWaitingSeconds"],
+                [
+                    "AccessInStep",
+                    "AccessRefused",
+                    "ApproximateNumberOfMessagesVisible",
+                    "ApproximateNumberOfMessagesVisible",
+                    "SuiteWaitingSeconds",
+                ],
             )
 
     def test_a_replaced_upload_stays_readable(self):
