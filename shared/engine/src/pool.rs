@@ -375,5 +375,5 @@ async fn check_first_key(run: &Run<'_>, key: &str, content: &Content, hint: &Hin
             Presence::Absent => None,
         },
     };
-    bring_or_offer(run, Place { key: key.to_owned(), listed }, key, content).await
+    bring_or_offer(run, Place { key: key.to_owned(), listed }, content).await
 }

@@ -9,9 +9,9 @@ use suitecast_store::{
     CopyRequest, CopySource, ErrorKind, ObjectHeaders, Operation, SourceCondition, Store, StoreError, WriteCondition,
 };
 
-use crate::objects::{Content, CopyOutcome, Place, Presence, copy_verified, look};
+use crate::objects::{Content, CopyOutcome, Presence, copy_verified, look};
 use crate::run::Run;
-use crate::standing::{Standing, bring_or_offer};
+use crate::standing::Standing;
 
 /// The first key of a file.
 pub(crate) struct FirstKey<'a> {
@@ -19,20 +19,17 @@ pub(crate) struct FirstKey<'a> {
     content: &'a Content,
     /// Whether it was brought just now: then the others are likely absent as well, and are not looked at first.
     is_new: bool,
-    /// Whether it holds the right bytes. Others may be overwritten later, by what the master holds.
-    is_right: bool,
 }
 
 impl<'a> FirstKey<'a> {
     /// The key that a file is named by, after it was looked at.
     pub(crate) fn new(key: &'a str, content: &'a Content, standing: &Standing) -> Self {
-        let is_new = matches!(standing, Standing::Brought | Standing::WouldCopy);
-        let is_right = is_new || matches!(standing, Standing::Here);
-        Self { key, content, is_new, is_right }
+        Self { key, content, is_new: matches!(standing, Standing::Brought | Standing::WouldCopy) }
     }
 }
 
-/// Sees to it that a further key holds what the file should be.
+/// Sees to it that a further key holds what the first does. Where that is not what the file should be, both are occupied: they
+/// hold what clients of the live release may want, and change together or not at all.
 pub(crate) async fn keep(run: &Run<'_>, first: &FirstKey<'_>, second: &str) -> Result<Standing, StoreError> {
     let region = run.region.as_ref();
     if !first.is_new {
@@ -41,9 +38,6 @@ pub(crate) async fn keep(run: &Run<'_>, first: &FirstKey<'_>, second: &str) -> R
             Presence::Mismatch { etag, found } => return Ok(Standing::Occupied { etag, found }),
             Presence::Absent => {}
         }
-    }
-    if !first.is_right {
-        return bring_or_offer(run, Place::unseen(first.key.to_owned()), second, first.content).await;
     }
     if run.looks_only {
         return Ok(Standing::WouldCopy);

@@ -30,15 +30,9 @@ pub(crate) enum Standing {
     },
 }
 
-/// Brings a file from the master to a key where nothing stands, with the headers of the key that it has in the master; a dry
-/// run only looks whether it could.
-pub(crate) async fn bring_or_offer(
-    run: &Run<'_>,
-    place: Place,
-    key: &str,
-    content: &Content,
-) -> Result<Standing, StoreError> {
-    let headers = run.headers(&place.key);
+/// Brings a file from the master to the same key here, where nothing stands; a dry run only looks whether it could.
+pub(crate) async fn bring_or_offer(run: &Run<'_>, place: Place, content: &Content) -> Result<Standing, StoreError> {
+    let (key, headers) = (place.key.clone(), run.headers(&place.key));
     let places = [place];
     let brought = if run.looks_only {
         match offered(run.master.as_ref(), &places, content).await? {
@@ -46,7 +40,7 @@ pub(crate) async fn bring_or_offer(
             other => other,
         }
     } else {
-        let destination = Destination { key: key.to_owned(), condition: WriteCondition::Absent, headers };
+        let destination = Destination { key, condition: WriteCondition::Absent, headers };
         bring(run.master.as_ref(), run.region.as_ref(), &places, &destination, content).await?
     };
     Ok(match brought {

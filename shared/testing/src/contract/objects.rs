@@ -69,6 +69,11 @@ pub(super) const PROMISES: &[Promise] = &[
         why: "package versions hold plus signs, tildes and colons",
         check: |bench| Box::pin(awkward_keys(bench)),
     },
+    Promise {
+        name: "a dot and a slash are a part of the key",
+        why: "indices of flat archives write them before a name, and apt asks for that",
+        check: |bench| Box::pin(dotted_keys(bench)),
+    },
 ];
 
 /// Names that go wrong where somebody encodes or decodes once too often.
@@ -83,6 +88,18 @@ pub(super) const AWKWARD_NAMES: [&str; 9] = [
     "=,;@$!'()*",
     "deep/a/b/c/d",
 ];
+
+async fn dotted_keys(bench: Bench) -> Result<(), Broken> {
+    let names = ["flat/hello.deb", "flat/./hello.deb"];
+    for name in names {
+        bench.write(name, name).await?;
+    }
+    for name in names {
+        let found = bench.content(name).await?;
+        ensure(found.as_deref() == Some(name), format!("{name} reads back {found:?}"))?;
+    }
+    Ok(())
+}
 
 async fn read_back(bench: Bench) -> Result<(), Broken> {
     let long = "0123456789abcdef".repeat(64 * 1024);
