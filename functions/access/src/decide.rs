@@ -153,15 +153,15 @@ pub enum Refusal {
     },
     /// S3 would not take it.
     #[error(
-        "the policy would have {bytes} bytes, {over} more than the {MAX_POLICY_BYTES} that S3 takes ({foreign} of them are \
-         statements of your own): {advice}"
+        "the policy would have {bytes} bytes, {over} more than the {MAX_POLICY_BYTES} that S3 takes (your own \
+         statements have {foreign}): {advice}"
     )]
     TooLarge {
         /// Its size.
         bytes: usize,
         /// How much it is too large.
         over: usize,
-        /// What would be left without anything of Suitecast's.
+        /// How much of it is not Suitecast's.
         foreign: usize,
         /// What to do.
         advice: &'static str,
@@ -283,8 +283,7 @@ fn too_large(proposal: &Proposal, standing: &StandingPolicy, admitted: &Admitted
             "shorten your own statements, or admit fewer networks and VPCs of your own"
         }
     };
-    let foreign = standing.with(Vec::new()).document().to_string().len();
-    Some(Refusal::TooLarge { bytes, over, foreign, advice })
+    Some(Refusal::TooLarge { bytes, over, foreign: standing.foreign_bytes(), advice })
 }
 
 /// Whether a list of the same area locks out too many. Another area, or networks that the operator no longer names, are

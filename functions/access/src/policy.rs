@@ -221,6 +221,11 @@ impl StandingPolicy {
         Value::Object(document)
     }
 
+    /// Size of the statements that are not Suitecast's, in bytes.
+    pub fn foreign_bytes(&self) -> usize {
+        self.foreign.iter().map(|statement| statement.to_string().len()).sum()
+    }
+
     /// Whether both say the same: S3 may answer with one value in the place of a list of one, and in another order.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
         normal(self.document()) == normal(other.document())

@@ -232,17 +232,16 @@ fn a_policy_that_cannot_be_read_stays() {
 
 #[test]
 fn a_policy_too_large_is_refused_by_how_many_bytes_and_whose_they_are() {
-    let padding = |bytes: usize| {
-        json!({"Version": "2012-10-17", "Statement": [{"Sid": "Theirs", "Effect": "Deny",
-        "Principal": "*", "Action": "s3:*", "Resource": "a".repeat(bytes)}]})
-        .to_string()
+    let theirs = |bytes: usize| json!({"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "a".repeat(bytes)});
+    let look = |bytes| {
+        let standing = json!({"Version": "2012-10-17", "Statement": [theirs(bytes)]});
+        Look::at(ranges(PUBLISHED, &TEN)).over(&standing.to_string()).forced()
     };
-    let look = |bytes| Look::at(ranges(PUBLISHED, &TEN)).over(&padding(bytes)).forced();
     let free = MAX_POLICY_BYTES - look(1).applied().text.len();
     assert_eq!(look(1 + free).applied().text.len(), MAX_POLICY_BYTES);
     let refusal = look(2 + free).refused();
     let Refusal::TooLarge { bytes, over: 1, foreign, .. } = refusal else { panic!("{refusal}") };
-    assert_eq!((bytes, foreign), (MAX_POLICY_BYTES + 1, padding(2 + free).len()));
+    assert_eq!((bytes, foreign), (MAX_POLICY_BYTES + 1, theirs(2 + free).to_string().len()));
 }
 
 #[test]
