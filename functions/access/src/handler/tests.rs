@@ -203,6 +203,7 @@ async fn an_announcement_brings_what_it_announces() {
 async fn a_dry_run_prints_the_policy_and_the_difference_and_writes_nothing() {
     let world = World::in_force().await;
     let before = world.standing();
+    assert_eq!(world.answer(json!({"dry_run": true})).await.outcome, Outcome::InStep);
     world.publish(PUBLISHED + 1, 11);
     let answer = world.answer(json!({"dry_run": true})).await;
     assert_eq!((answer.outcome, answer.dry_run), (Outcome::WouldApply, true));
