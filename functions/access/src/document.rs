@@ -104,7 +104,8 @@ pub fn accept(bytes: &[u8], announcement: Option<&Announcement>) -> Result<Fetch
     }
 }
 
-fn md5_of(bytes: &[u8]) -> String {
+/// The MD5 of some bytes, as it is announced: in lower-case hexadecimal.
+pub(crate) fn md5_of(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
 
     Md5::digest(bytes).iter().fold(String::new(), |mut text, byte| {

@@ -5,14 +5,13 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use md5::{Digest, Md5};
 use serde_json::json;
 use suitecast_lambda::config::variable;
 use suitecast_store::{ErrorKind, Operation};
 
 use super::*;
 use crate::config::access_variable;
-use crate::document::AMAZON;
+use crate::document::{AMAZON, md5_of};
 
 const PUBLISHED: u64 = 1_700_000_000;
 
@@ -129,7 +128,7 @@ impl World {
             "prefixes": (0..networks).map(prefix).collect::<Vec<_>>(),
             "ipv6_prefixes": [{"ipv6_prefix": "2001:db8::/32", "region": "eu-west-1", "service": "EC2"}]});
         let bytes = document.to_string().into_bytes();
-        let md5: String = Md5::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let md5 = md5_of(&bytes);
         *self.place.0.lock().unwrap() = Some(bytes);
         announcement(sync_token, &md5, AMAZON)
     }
