@@ -193,7 +193,7 @@ pub enum Rejection {
     /// Rule 2: none of the keyring's keys made it.
     #[error("is by a key that is not in the keyring. Add the key to the keyring if you trust it")]
     UnknownKey,
-    /// Rule 8: it is of another version than 4.
+    /// Rule 8: it is of another version than 4. Of a later one, apt refuses the file: rule 3.
     #[error("is of version {version}, and apt reads version 4. Sign with a key of version 4")]
     Version {
         /// Its version.
@@ -253,7 +253,7 @@ pub enum Rejection {
 impl Rejection {
     /// Whether apt refuses a file for such a signature even beside a good one: rule 3.
     pub fn refuses_the_file(&self) -> bool {
-        matches!(self, Self::Bad | Self::Expired { .. } | Self::UnknownDigest { .. })
+        matches!(self, Self::Bad | Self::Expired { .. } | Self::UnknownDigest { .. } | Self::Version { version: 5.. })
     }
 }
 

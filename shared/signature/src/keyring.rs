@@ -43,8 +43,7 @@ impl Keyring {
     /// Reads a keyring: what `gpg --export` writes, armoured or not, one key or several, also several armoured blocks one
     /// after another with comments between them.
     ///
-    /// Keys of versions and algorithms that are not known here are passed over, as gpgv does; the same key in two places
-    /// is put together.
+    /// Keys of versions and algorithms that are not known here are passed over; the same key in two places is put together.
     ///
     /// # Errors
     /// When it is too large, damaged, holds a secret key, or holds no key at all.

@@ -10,7 +10,7 @@
 //! 1. One good signature by a key of the keyring suffices. Others that do not count do not matter.
 //! 2. A signature by a key that is not in the keyring does not count.
 //! 3. A **bad** signature, by a key of the keyring over another text, refuses the file even beside a good one; so does one
-//!    that expired, and one with a digest that apt does not know.
+//!    that expired, one with a digest that apt does not know, and one of a version later than 4, by whatever key.
 //! 4. Nothing may stand outside of the signed text ([`ClearSigned`](suitecast_archive::ClearSigned) sees to it).
 //! 5. What is signed of a clear-signed text is its lines, without blanks at their ends, joined by CR LF, without the last
 //!    line end. A detached signature is over the bytes, or, if it is one over text, over the lines with their blanks.
@@ -20,7 +20,8 @@
 //!
 //! Of a signature; one that breaks a rule does not count:
 //!
-//! 8. It is of version 4. Version 3 signs too little; versions 5 and 6 are not read by the apt of Debian 12.
+//! 8. It is of version 4. Version 3 signs too little; versions 5 and 6 are not read by the gpgv of Debian 12, which then gives
+//!    up on the whole file.
 //! 9. It is one over text, or, of a file with a detached signature, one over bytes.
 //! 10. Its digest is SHA-256, SHA-384 or SHA-512. MD5, SHA-1, RIPEMD-160 and SHA-224 are weak.
 //! 11. It holds no critical subpacket that is not understood here, notations included.
@@ -48,7 +49,8 @@
 //!
 //! 23. It is public keys, binary or armoured; several blocks with text between them are one keyring. A damaged one, an
 //!     empty one and one with a secret key are refused. What other keys say of a key does not count, but for a revocation
-//!     by a key of the same keyring that it allows to revoke it.
+//!     by a key of the same keyring that it allows to revoke it. Keys of version 6 are passed over; a client's gpgv finds
+//!     no key at all in a keyring that holds one, so they do not belong into what clients are given.
 //!
 //! ```
 //! use suitecast_archive::ClearSigned;

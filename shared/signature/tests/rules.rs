@@ -190,6 +190,27 @@ fn rule_8_only_version_4_counts() {
     assert_eq!(only_reason(&error), Rejection::Version { version: 5 });
 }
 
+/// Nor does the gpgv of Debian 12 read any of version 6.
+#[test]
+fn rule_8_keys_of_version_6_are_passed_over_and_what_they_sign_refuses_the_file() {
+    let (one, _) = signers();
+    let six = Signer::version_6(6, BORN).unwrap();
+    assert_eq!(Keyring::parse(&six.certificate().unwrap()).unwrap_err(), KeyringError::NoKeys);
+    for parts in [[one.certificate(), six.certificate()], [six.certificate(), one.certificate()]] {
+        let keys = keyring(&parts);
+        assert_eq!(keys.keys().iter().map(ToString::to_string).collect::<Vec<_>>(), [one.fingerprint()]);
+        let error = verify(&keys, TEXT, &signature(&six, Says::at(NOW))).unwrap_err();
+        assert_eq!(only_reason(&error), Rejection::Version { version: 6 });
+        // gpgv gives up on the file, whatever else is in it.
+        let beside = [signature(&one, Says::at(NOW)), signature(&six, Says::at(NOW))].concat();
+        let error = verify(&keys, TEXT, &beside).unwrap_err();
+        assert!(matches!(&error, SignatureError::Refused { good: 1, .. }), "{error}");
+        assert!(reasons(&error)[0].refuses_the_file() && !error.is_of_another_text());
+        let old = [signature(&one, Says::at(NOW)), signature(&one, Says::at(NOW).version_3())].concat();
+        assert!(verify(&keys, TEXT, &old).is_ok());
+    }
+}
+
 #[test]
 fn rule_9_it_is_a_signature_of_a_document() {
     let (one, _) = signers();

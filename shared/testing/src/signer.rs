@@ -1,7 +1,7 @@
 //! `OpenPGP` keys and signatures with any defect: what gpg would never make, and a verifier must refuse all the same.
 //!
-//! Everything is Ed25519 in its older framing, from a seed, and so the same in every run. Parts come as binary packets,
-//! to be put together in any order. [`ArchiveKey`](crate::archive_maker::ArchiveKey) is the key for archives without
+//! Everything is Ed25519 from a seed, and so the same in every run: in its older framing, as keys of version 4 have it, but for
+//! [`Signer::version_6`]. Parts come as binary packets, to be put together in any order. [`ArchiveKey`](crate::archive_maker::ArchiveKey) is the key for archives without
 //! defects.
 
 use pgp::armor::{self, BlockType};
@@ -114,7 +114,13 @@ impl Says {
     }
 
     fn config(self, key: &impl KeyDetails, kind: SignatureType) -> Result<SignatureConfig> {
-        let mut config = SignatureConfig::v4(kind, key.algorithm(), self.digest);
+        let is_version_6 = key.version() == KeyVersion::V6;
+        let mut config = if is_version_6 {
+            let salt = vec![0x5a; self.digest.salt_len().unwrap_or_default()];
+            SignatureConfig::v6_with_salt(kind, key.algorithm(), self.digest, salt)
+        } else {
+            SignatureConfig::v4(kind, key.algorithm(), self.digest)
+        };
         let made = self.made.map(|made| SubpacketData::SignatureCreationTime(Timestamp::from_secs(made)));
         let name = self.named.then(|| SubpacketData::IssuerFingerprint(key.fingerprint()));
         for part in made.into_iter().chain(name).chain(self.hashed) {
@@ -123,7 +129,7 @@ impl Says {
         for part in self.critical {
             config.hashed_subpackets.push(Subpacket::critical(part)?);
         }
-        let id = self.named.then(|| SubpacketData::IssuerKeyId(key.legacy_key_id()));
+        let id = (self.named && !is_version_6).then(|| SubpacketData::IssuerKeyId(key.legacy_key_id()));
         for part in id.into_iter().chain(self.unhashed) {
             config.unhashed_subpackets.push(Subpacket::regular(part)?);
         }
@@ -186,6 +192,9 @@ impl KeyDetails for AnyDigest {
 impl SigningKey for AnyDigest {
     fn sign(&self, _: &Password, _: HashAlgorithm, digest: &[u8]) -> Result<SignatureBytes> {
         let signature = ed25519_dalek::Signer::sign(&self.raw, digest);
+        if self.version() == KeyVersion::V6 {
+            return Ok(SignatureBytes::Native(signature.to_vec().into()));
+        }
         Ok(SignatureBytes::Mpis(vec![Mpi::from_slice(signature.r_bytes()), Mpi::from_slice(signature.s_bytes())]))
     }
 
@@ -203,18 +212,34 @@ impl Signer {
     /// # Errors
     /// When the `OpenPGP` library refuses; so for all functions here.
     pub fn new(seed: u64, made: u32) -> Result<Self> {
-        let digest = Sha256::new_with_prefix(b"suitecast throwaway signer").chain_update(seed.to_le_bytes()).finalize();
-        let raw = ed25519_dalek::SigningKey::from_bytes(&digest.into());
-        let secret = Ed25519Secret::try_from_bytes(digest.into(), Mode::EdDSALegacy)?;
-        let inner = PubKeyInner::new(
-            KeyVersion::V4,
-            PublicKeyAlgorithm::EdDSALegacy,
-            Timestamp::from_secs(made),
-            None,
-            PublicParams::EdDSALegacy((&secret).into()),
-        )?;
+        let secret = Ed25519Secret::try_from_bytes(secret_of(seed), Mode::EdDSALegacy)?;
+        let public = PublicParams::EdDSALegacy((&secret).into());
+        let parameters = PlainSecretParams::EdDSALegacy(eddsa_legacy::SecretKey::Ed25519(secret));
+        Self::of(KeyVersion::V4, PublicKeyAlgorithm::EdDSALegacy, seed, made, public, parameters)
+    }
+
+    /// The key of this seed as RFC 9580 wants new keys to be: of version 6, with Ed25519 in its own framing.
+    ///
+    /// # Errors
+    /// See [`Signer::new`].
+    pub fn version_6(seed: u64, made: u32) -> Result<Self> {
+        let secret = Ed25519Secret::try_from_bytes(secret_of(seed), Mode::Ed25519)?;
+        let public = PublicParams::Ed25519((&secret).into());
+        Self::of(KeyVersion::V6, PublicKeyAlgorithm::Ed25519, seed, made, public, PlainSecretParams::Ed25519(secret))
+    }
+
+    fn of(
+        version: KeyVersion,
+        algorithm: PublicKeyAlgorithm,
+        seed: u64,
+        made: u32,
+        public: PublicParams,
+        secret: PlainSecretParams,
+    ) -> Result<Self> {
+        let raw = ed25519_dalek::SigningKey::from_bytes(&secret_of(seed));
+        let inner = PubKeyInner::new(version, algorithm, Timestamp::from_secs(made), None, public)?;
         let public = PublicKey::from_inner(inner.clone())?;
-        let parameters = SecretParams::Plain(PlainSecretParams::EdDSALegacy(eddsa_legacy::SecretKey::Ed25519(secret)));
+        let parameters = SecretParams::Plain(secret);
         let secret = AnyDigest { key: SecretKey::new(public.clone(), parameters)?, raw };
         Ok(Self { inner, public, secret, made })
     }
@@ -352,6 +377,10 @@ impl Signer {
             config.sign_primary_key_binding(&self.secret, &self.public, &Password::empty(), &primary.public)?;
         Ok(SubpacketData::EmbeddedSignature(Box::new(signature)))
     }
+}
+
+fn secret_of(seed: u64) -> [u8; 32] {
+    Sha256::new_with_prefix(b"suitecast throwaway signer").chain_update(seed.to_le_bytes()).finalize().into()
 }
 
 fn name() -> Result<UserId> {

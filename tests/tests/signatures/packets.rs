@@ -16,6 +16,9 @@ const UNDATED: Option<&str> =
 const SHORT: Option<&str> =
     Some("rule 10: RFC 9580 wants 256 bits for Ed25519, and no archive is known to use SHA-224");
 const OLD: Option<&str> = Some("rule 8: gpgv still takes version 3");
+const NEWER: Option<&str> = Some(
+    "rule 3: gpgv gives up at a signature of version 6, but counts the good ones before it; here no order decides",
+);
 const OTHER_TYPE: Option<&str> =
     Some("rule 9: apt splits an InRelease and lets gpgv verify the text as a file of its own");
 const UNKNOWN: Option<&str> = Some("rule 11: what is critical and unknown must not count; gpgv knows more of them");
@@ -105,6 +108,24 @@ fn parts(cases: &mut Cases, key: &[u8], both: &[u8], [one, two]: [&Signer; 2]) {
         form.saying(two, |says| says.unnamed().with(named.clone()))
     });
     cases.both("version-3", key, false, OLD, |form| form.saying(one, Says::version_3));
+    let six = Signer::version_6(6, cases.born).unwrap();
+    let of_six = six.certificate().unwrap();
+    let with_six = [key, &of_six].concat();
+    cases.both("version-6", &with_six, false, None, |form| form.by(&six));
+    cases.both("version-6-beside-a-good-one", key, false, None, |form| [form.by(&six), form.by(one)].concat());
+    cases.both("version-6-behind-a-good-one", key, false, NEWER, |form| [form.by(one), form.by(&six)].concat());
+    let of_version_5 = |mut packet: Vec<u8>| {
+        let at = packet.iter().position(|byte| *byte == 4).unwrap();
+        packet[at] = 5;
+        packet
+    };
+    cases.both("version-5", key, false, None, |form| of_version_5(form.by(one)));
+    cases.both("version-5-beside-a-good-one", key, false, None, |form| {
+        [of_version_5(form.by(one)), form.by(one)].concat()
+    });
+    cases.both("version-3-beside-a-good-one", key, true, None, |form| {
+        [form.saying(one, Says::version_3), form.by(one)].concat()
+    });
     for (name, kind) in [("standalone", SignatureType::Standalone), ("timestamp", SignatureType::Timestamp)] {
         cases.both(&format!("type-{name}"), key, false, None, |form| form.of_type(kind, one));
     }

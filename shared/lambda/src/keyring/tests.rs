@@ -75,6 +75,20 @@ fn an_object_is_named_by_bucket_and_key() {
     }
 }
 
+/// apt tells by the name of a file, and refuses a binary one that is called `.asc`.
+#[tokio::test]
+async fn an_object_holds_a_keyring_in_either_form_whatever_its_name_says() {
+    for name in ["keys/archive.asc", "keys/archive.gpg", "keys/archive"] {
+        for form in [ArchiveKey::from_seed(1).unwrap().public_bytes().unwrap(), armoured(1).into_bytes()] {
+            let s3 = StrictS3::new(noon);
+            s3.create_bucket(BUCKET, BucketSettings::in_region("eu-west-1"));
+            s3.plant(BUCKET, name, form).unwrap();
+            let keyrings = Keyrings::object(Arc::new(s3.bucket(BUCKET)), name);
+            assert_eq!(keyrings.in_force(noon()).await.unwrap().unwrap().fingerprint(), fingerprint(1), "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_exchanged_keyring_counts_within_minutes_and_costs_no_request_before() {
     let shelf = Shelf::holding(&armoured(1));
