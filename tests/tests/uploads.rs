@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -94,7 +95,18 @@ async fn where_the_master_knows_digests_what_is_wrong_is_told_before_any_byte_mo
 
 #[tokio::test]
 async fn a_file_of_checksums_comes_after_the_files_it_names_in_whatever_order_they_were_uploaded() {
-    let world = World::default();
+    // By an event and by a sweep; one after another, in the order of their keys.
+    for by_event in [true, false] {
+        let mut world = World::default();
+        world.settings.copy_concurrency = NonZeroUsize::MIN;
+        checksums_come_last(&world, by_event).await;
+    }
+}
+
+async fn checksums_come_last(world: &World, by_event: bool) {
+    let generation = ArchiveMaker::new(3).suite("bookworm").plain_packages(1).generation(1).unwrap();
+    let in_release = generation.suite_key("InRelease");
+    world.upload(&in_release, generation.files[&in_release].clone());
     let tree = "dists/bookworm/main/installer-amd64/current/images";
     let keys = ["SHA256SUMS", "SHA256SUMS.gpg", "netboot/mini.iso"].map(|path| format!("{tree}/{path}"));
     for key in &keys {
@@ -107,7 +119,11 @@ async fn a_file_of_checksums_comes_after_the_files_it_names_in_whatever_order_th
             into.lock().unwrap().push(effect.key.clone());
         }
     });
-    replicate(&world, &keys.each_ref().map(String::as_str)).await;
+    if by_event {
+        replicate(world, &keys.each_ref().map(String::as_str)).await;
+    } else {
+        assert_eq!(world.sweep().await.tree_objects_copied, 3);
+    }
     assert_eq!(world.s3.keys(REGION, tree), keys);
     assert_eq!(*early.lock().unwrap(), Vec::<String>::new(), "they name what was not there yet");
 }
