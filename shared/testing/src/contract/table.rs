@@ -26,6 +26,11 @@ pub struct KnownGap {
 /// What is known not to hold. Amazon S3 itself has no entry here, and neither has the strict S3.
 pub const KNOWN_GAPS: &[KnownGap] = &[
     KnownGap {
+        engine: SEAWEEDFS,
+        promise: "a dot and a slash are a part of the key",
+        reason: "refuses such keys (400): second keys with a dot are tried on the strict S3",
+    },
+    KnownGap {
         engine: MINISTACK,
         promise: "of copies that create a key at once, one wins",
         reason: "1.5.33 ignores conditions on a copy's destination: what rests on them is proved on the strict S3",
