@@ -5,11 +5,11 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from pathlib import Path
 
 import yaml
 
+from cloud.loopback import Loopback
 from cloud.real_archive import CannotMake
 
 SECONDS = 120
@@ -136,7 +136,7 @@ def _metadata(zone, region, user_data):
     }
 
 
-class _MetadataService:
+class _MetadataService(Loopback):
     """Version 2 of it: a token first."""
 
     def __init__(self, answers):
@@ -159,14 +159,4 @@ class _MetadataService:
             def log_message(self, *_):
                 """Nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)

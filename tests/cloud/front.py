@@ -11,43 +11,23 @@ For a client that takes it for its proxy, `http://BUCKET/KEY` is that object: so
 
 import http.client
 import http.server
-import sys
-import threading
 from urllib.parse import urlsplit
+
+from cloud.loopback import Loopback
 
 TIMEOUT_SECONDS = 60
 ASKED = ("If-Modified-Since", "If-None-Match", "Cache-Control")
 ANSWERED = ("Content-Type", "Last-Modified", "ETag", "Cache-Control")
 
 
-class Front:
+class Front(Loopback):
     """Reads of a cloud's buckets at `url`, for use in a `with` statement."""
 
     def __init__(self, endpoint):
         class Handler(_Forward):
             upstream = urlsplit(endpoint).netloc
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    """A thread for each client."""
-
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        """A client that gives up in the middle of an answer is no news; anything else is told."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
+        super().__init__(Handler)
 
 
 class _Forward(http.server.BaseHTTPRequestHandler):

@@ -7,10 +7,9 @@ import gzip
 import hashlib
 import http.server
 import json
-import ssl
 import subprocess
-import threading
 
+from cloud.loopback import Loopback
 from cloud.paths import ROOT
 
 # As Amazon published it on 22 August 2026.
@@ -30,7 +29,7 @@ def instances(document, region):
     return v4 + v6
 
 
-class IpRanges:
+class IpRanges(Loopback):
     """A server of one document, for use in a `with` statement: `document` is what it answers, None for 404; `url` is where."""
 
     def __init__(self, directory):
@@ -57,17 +56,8 @@ class IpRanges:
             def log_message(self, *_):
                 """Nothing."""
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_):
-                """A client that does not trust the certificate is no news."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._certificate, key)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = f"https://127.0.0.1:{self._server.server_address[1]}/ip-ranges.json"
+        super().__init__(Handler, self._certificate, key)
+        self.url += "/ip-ranges.json"
 
     def environment(self):
         """What makes a function trust this server."""
@@ -89,11 +79,3 @@ class IpRanges:
         document = json.loads(amazons_bytes())
         change(document)
         self.document = json.dumps(document).encode()
-
-    def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()

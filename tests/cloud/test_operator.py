@@ -7,13 +7,12 @@ import json
 import os
 import pty
 import shutil
-import ssl
 import subprocess
-import threading
 import unittest
 
 from cloud import LocalCloud, deploy
 from cloud.front import Front
+from cloud.loopback import Loopback
 from cloud.paths import ROOT
 from cloud.real_archive import SUITE, CannotMake, RealArchive, fetch
 from demo import uploads
@@ -206,15 +205,7 @@ class AnyArchiveIsVerified(unittest.TestCase):
 
     def serve(self, directory, certificate=None):
         """The address of a web server for a directory, over TLS where there is a certificate with its key."""
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(directory)))
-        if certificate:
-            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            tls.load_cert_chain(certificate)
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return f"http{'s' if certificate else ''}://127.0.0.1:{server.server_address[1]}/"
+        return self.enterContext(Loopback(functools.partial(Quiet, directory=str(directory)), certificate)).url + "/"
 
     def verify(self, *words):
         return run(self.cloud, "verify", *words)

@@ -4,11 +4,11 @@ import functools
 import http.server
 import shutil
 import tempfile
-import threading
 import unittest
 from dataclasses import replace
 from pathlib import Path
 
+from cloud.loopback import Loopback
 from demo import uploads
 from demo.reader import Reader
 
@@ -40,11 +40,7 @@ class TheReaderSees(unittest.TestCase):
         copy = shutil.copytree(self.whole.directory, self.directory / self.id())
         self.made = replace(self.whole, directory=copy)
         handler = functools.partial(Quiet, directory=self.made.directory)
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{server.server_address[1]}/"
+        self.url = self.enterContext(Loopback(handler)).url + "/"
 
     def look(self):
         """What the reader says of the archive as it is."""

@@ -11,10 +11,9 @@
 use crate::NamedFile;
 
 /// How an index wrote the path of a file, beside what it means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WrittenPath {
     /// As it is.
-    #[default]
     Plain,
     /// With `./` before it, which apt keeps when it asks for the file.
     Dotted,
@@ -56,15 +55,11 @@ impl SecondKeys {
         if self == Self::Omitted {
             return Vec::new();
         }
-        let dotted = match file.written {
-            WrittenPath::Plain => None,
-            WrittenPath::Dotted => Some(format!("{prefix}./{}", file.path)),
-        };
+        let spaced = self.of_key(&format!("{prefix}{}", file.path));
+        let dotted = (file.written == WrittenPath::Dotted).then(|| format!("{prefix}./{}", file.path));
         // Who resolves no dot may encode no `+` either.
-        let spaced = dotted.as_deref().and_then(|key| self.of_key(key));
-        let first = file.path.as_str();
-        let plain = (prefix.contains('+') || first.contains('+')).then(|| format!("{prefix}{first}").replace('+', " "));
-        plain.into_iter().chain(dotted).chain(spaced).collect()
+        let both = dotted.as_deref().and_then(|key| self.of_key(key));
+        spaced.into_iter().chain(dotted).chain(both).collect()
     }
 }
 

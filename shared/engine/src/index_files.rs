@@ -3,15 +3,12 @@
 use futures::TryStreamExt;
 use suitecast_archive::{ArchivePath, Digest, IndexError, IndexKind, IndexLocation, IndexReader, NamedFile, Variant};
 use suitecast_mirror::{MissingReason, SeenKey, Stale};
-use suitecast_store::{
-    CopyRequest, CopySource, GetCondition, GetRequest, Got, SourceCondition, Store, StoreError, VersionId,
-    WriteCondition,
-};
+use suitecast_store::{GetCondition, GetRequest, Got, Store, StoreError, VersionId, WriteCondition};
 use thiserror::Error;
 
 use crate::concurrent::try_map;
 use crate::objects::{
-    Brought, Content, CopyOutcome, Destination, Place, Presence, bring, copy_verified, look, offered,
+    Brought, Content, CopyOutcome, Destination, Place, Presence, bring, copy_verified, copy_within, look, offered,
 };
 use crate::private_keys;
 use crate::run::Run;
@@ -243,18 +240,8 @@ pub(crate) async fn within_region(
     condition: WriteCondition,
     content: &Content,
 ) -> Result<(), StoreError> {
-    let request = CopyRequest {
-        source: CopySource {
-            bucket: run.region.bucket().to_owned(),
-            key: from.to_owned(),
-            version: None,
-            condition: SourceCondition::Always,
-            size: content.size,
-        },
-        key: key.to_owned(),
-        condition,
-        headers: run.headers(key),
-    };
+    let destination = Destination { key: key.to_owned(), condition, headers: run.headers(key) };
+    let request = copy_within(run.region.as_ref(), from, content.size, destination);
     let outcome = copy_verified(run.region.as_ref(), request, content).await?;
     if outcome == CopyOutcome::Verified {
         return Ok(());

@@ -285,6 +285,23 @@ pub(crate) fn copy_of(master: &dyn Store, key: &str, seen: &ObjectInfo, destinat
     }
 }
 
+/// The copy of what stands under another key of the same bucket.
+pub(crate) fn copy_within(store: &dyn Store, from: &str, size: Option<u64>, destination: Destination) -> CopyRequest {
+    let Destination { key, condition, headers } = destination;
+    CopyRequest {
+        source: CopySource {
+            bucket: store.bucket().to_owned(),
+            key: from.to_owned(),
+            version: None,
+            condition: SourceCondition::Always,
+            size,
+        },
+        key,
+        condition,
+        headers,
+    }
+}
+
 /// Brings content from the first of `places` in the master that holds it.
 ///
 /// The master's object is looked at before it is copied: its size is compared before any byte moves (a copy's answer

@@ -9,12 +9,12 @@ use suitecast_store::{Listed, StoreError};
 use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::conflict::{self, Occupied, Resolution};
+use crate::key_standing::{KeyStanding, bring_or_offer};
 use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, PROBES, SPARE_PAGES};
 use crate::listing::visit;
-use crate::objects::{Content, Place, Presence, look};
+use crate::objects::{Brought, Content, Place, Presence, look};
 use crate::run::Run;
 use crate::second_keys::{self, FirstKey};
-use crate::standing::{Standing, bring_or_offer};
 
 /// The files of one index that have to be checked.
 pub(crate) struct Batch<'a> {
@@ -335,13 +335,13 @@ async fn check_file(run: &Run<'_>, file: &NamedFile, hint: &Hint) -> Result<Outc
     let mut would_copy = 0;
     let mut occupied = Vec::new();
     let mut count = |key: String, standing| match standing {
-        Standing::Here | Standing::Brought => None,
-        Standing::WouldCopy => {
+        KeyStanding::Here | KeyStanding::Brought(Brought::Verified) => None,
+        KeyStanding::WouldCopy => {
             would_copy += 1;
             None
         }
-        Standing::Missing { seen, reason } => Some(Outcome::Missing { seen, reason }),
-        Standing::Occupied { etag, found } => {
+        KeyStanding::Brought(Brought::Missing { seen, reason }) => Some(Outcome::Missing { seen, reason }),
+        KeyStanding::Brought(Brought::Occupied { etag, found }) => {
             let (source, content) = (key_of(run, file), content.clone());
             occupied.push(Occupied { key, source, content, etag, found, mutable: false });
             None
@@ -365,13 +365,13 @@ async fn check_file(run: &Run<'_>, file: &NamedFile, hint: &Hint) -> Result<Outc
 }
 
 /// Looks at the key that a file is named by, and brings the file there if nothing is.
-async fn check_first_key(run: &Run<'_>, key: &str, content: &Content, hint: &Hint) -> Result<Standing, StoreError> {
+async fn check_first_key(run: &Run<'_>, key: &str, content: &Content, hint: &Hint) -> Result<KeyStanding, StoreError> {
     let listed = match hint {
-        Hint::Verified => return Ok(Standing::Here),
+        Hint::Verified => return Ok(KeyStanding::Here),
         Hint::InMaster(listed) => Some(listed.clone()),
         _ => match look(run.region.as_ref(), key, content).await? {
-            Presence::Verified => return Ok(Standing::Here),
-            Presence::Mismatch { etag, found } => return Ok(Standing::Occupied { etag, found }),
+            Presence::Verified => return Ok(KeyStanding::Here),
+            Presence::Mismatch { etag, found } => return Ok(KeyStanding::Brought(Brought::Occupied { etag, found })),
             Presence::Absent => None,
         },
     };

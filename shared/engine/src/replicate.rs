@@ -14,8 +14,8 @@ use suitecast_store::{
 use crate::concurrent::try_map;
 use crate::listing::list_all;
 use crate::meter::{Meter, WritePermit};
+use crate::objects::{Destination, copy_within};
 use crate::run::{metered, object_headers};
-use crate::second_keys::copy_of_first;
 use crate::{EngineError, Ports, Settings, Wake, private_keys};
 
 /// An object that came to the master.
@@ -143,7 +143,8 @@ impl Batch<'_> {
         };
         let Some(second) = self.settings.scope.second_keys.of_key(&upload.key) else { return Ok(outcome) };
         let headers = object_headers(self.settings, &upload.key);
-        match self.region.copy(copy_of_first(self.region.as_ref(), &upload.key, &second, size, headers)).await {
+        let destination = Destination { key: second.clone(), condition: WriteCondition::Absent, headers };
+        match self.region.copy(copy_within(self.region.as_ref(), &upload.key, size, destination)).await {
             Ok(_) => Ok(outcome),
             Err(error) if matches!(error.kind, ErrorKind::PreconditionFailed | ErrorKind::NotFound) => Ok(outcome),
             Err(source) => {

@@ -5,13 +5,11 @@
 //!
 //! [`SecondKeys`]: suitecast_archive::SecondKeys
 
-use suitecast_store::{
-    CopyRequest, CopySource, ErrorKind, ObjectHeaders, Operation, SourceCondition, Store, StoreError, WriteCondition,
-};
+use suitecast_store::{ErrorKind, Operation, StoreError, WriteCondition};
 
-use crate::objects::{Content, CopyOutcome, Presence, copy_verified, look};
+use crate::key_standing::KeyStanding;
+use crate::objects::{Brought, Content, CopyOutcome, Destination, Presence, copy_verified, copy_within, look};
 use crate::run::Run;
-use crate::standing::Standing;
 
 /// The first key of a file.
 pub(crate) struct FirstKey<'a> {
@@ -23,58 +21,41 @@ pub(crate) struct FirstKey<'a> {
 
 impl<'a> FirstKey<'a> {
     /// The key that a file is named by, after it was looked at.
-    pub(crate) fn new(key: &'a str, content: &'a Content, standing: &Standing) -> Self {
-        Self { key, content, is_new: matches!(standing, Standing::Brought | Standing::WouldCopy) }
+    pub(crate) fn new(key: &'a str, content: &'a Content, standing: &KeyStanding) -> Self {
+        let is_new = matches!(standing, KeyStanding::WouldCopy | KeyStanding::Brought(Brought::Verified));
+        Self { key, content, is_new }
     }
 }
 
 /// Sees to it that a further key holds what the first does. Where that is not what the file should be, both are occupied: they
 /// hold what clients of the live release may want, and change together or not at all.
-pub(crate) async fn keep(run: &Run<'_>, first: &FirstKey<'_>, second: &str) -> Result<Standing, StoreError> {
+pub(crate) async fn keep(run: &Run<'_>, first: &FirstKey<'_>, second: &str) -> Result<KeyStanding, StoreError> {
     let region = run.region.as_ref();
     if !first.is_new {
         match look(region, second, first.content).await? {
-            Presence::Verified => return Ok(Standing::Here),
-            Presence::Mismatch { etag, found } => return Ok(Standing::Occupied { etag, found }),
+            Presence::Verified => return Ok(KeyStanding::Here),
+            Presence::Mismatch { etag, found } => return Ok(KeyStanding::Brought(Brought::Occupied { etag, found })),
             Presence::Absent => {}
         }
     }
     if run.looks_only {
-        return Ok(Standing::WouldCopy);
+        return Ok(KeyStanding::WouldCopy);
     }
-    let request = copy_of_first(region, first.key, second, first.content.size, run.headers(first.key));
-    match copy_verified(region, request, first.content).await? {
-        CopyOutcome::Verified => Ok(Standing::Brought),
-        CopyOutcome::Wrong { etag, found } => Ok(Standing::Occupied { etag, found }),
-        CopyOutcome::SourceGone => Err(StoreError {
-            operation: Operation::Copy,
-            bucket: region.bucket().to_owned(),
-            key: second.to_owned(),
-            kind: ErrorKind::Conflict,
-            detail: format!("somebody removed {} while it was being copied; the next run looks again", first.key),
-            source: None,
-        }),
-    }
-}
-
-/// The copy of what stands under the first key to a further one, if nothing stands there.
-pub(crate) fn copy_of_first(
-    region: &dyn Store,
-    first: &str,
-    second: &str,
-    size: Option<u64>,
-    headers: ObjectHeaders,
-) -> CopyRequest {
-    CopyRequest {
-        source: CopySource {
-            bucket: region.bucket().to_owned(),
-            key: first.to_owned(),
-            version: None,
-            condition: SourceCondition::Always,
-            size,
-        },
-        key: second.to_owned(),
-        condition: WriteCondition::Absent,
-        headers,
-    }
+    let (key, headers) = (second.to_owned(), run.headers(first.key));
+    let destination = Destination { key, condition: WriteCondition::Absent, headers };
+    let request = copy_within(region, first.key, first.content.size, destination);
+    Ok(KeyStanding::Brought(match copy_verified(region, request, first.content).await? {
+        CopyOutcome::Verified => Brought::Verified,
+        CopyOutcome::Wrong { etag, found } => Brought::Occupied { etag, found },
+        CopyOutcome::SourceGone => {
+            return Err(StoreError {
+                operation: Operation::Copy,
+                bucket: region.bucket().to_owned(),
+                key: second.to_owned(),
+                kind: ErrorKind::Conflict,
+                detail: format!("somebody removed {} while it was being copied; the next run looks again", first.key),
+                source: None,
+            });
+        }
+    }))
 }

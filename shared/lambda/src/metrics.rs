@@ -212,23 +212,10 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use std::io;
-    use std::sync::Arc;
+
+    use suitecast_testing::MetricsPage;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Page {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     struct Broken;
 
@@ -243,11 +230,10 @@ mod tests {
     }
 
     fn written(measures: &Measures) -> String {
-        let page = Page::default();
+        let page = MetricsPage::default();
         let metrics = Metrics::written_to(Box::new(page.clone()), "Suitecast", "eu-west-1");
         metrics.write(Timestamp::from_millisecond(1_700_000_000_123).unwrap(), measures);
-        let bytes = page.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        page.text()
     }
 
     #[test]

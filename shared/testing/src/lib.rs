@@ -17,11 +17,13 @@ mod clock;
 pub mod contract;
 mod faulty;
 pub mod http;
+mod metrics_page;
 mod random;
 pub mod signer;
 pub mod strict;
 
 pub use clock::ManualClock;
 pub use faulty::{Aftermath, Effect, EffectKind, Faults, FaultyStore, Gate, Moment};
+pub use metrics_page::MetricsPage;
 pub use random::Random;
 pub use strict::{StrictBucket, StrictS3};

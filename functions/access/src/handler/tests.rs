@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{self, Write};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -8,6 +7,7 @@ use bytes::Bytes;
 use serde_json::json;
 use suitecast_lambda::config::variable;
 use suitecast_store::{ErrorKind, Operation};
+use suitecast_testing::MetricsPage;
 
 use super::*;
 use crate::config::access_variable;
@@ -20,20 +20,6 @@ struct At(Timestamp);
 impl Clock for At {
     fn now(&self) -> Timestamp {
         self.0
-    }
-}
-
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Page {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -90,7 +76,7 @@ impl BucketPolicy for Bucket {
 struct World {
     place: Arc<Place>,
     bucket: Arc<Bucket>,
-    metrics: Page,
+    metrics: MetricsPage,
     handler: Handler,
 }
 
@@ -104,7 +90,8 @@ impl World {
             (access_variable::READERS, readers),
         ];
         let lookup = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
-        let (place, bucket, metrics) = (Arc::new(Place::default()), Arc::new(Bucket::default()), Page::default());
+        let (place, bucket, metrics) =
+            (Arc::new(Place::default()), Arc::new(Bucket::default()), MetricsPage::default());
         let clock = Arc::new(At(Timestamp::from_second(i64::try_from(PUBLISHED).unwrap() + 10_000).unwrap()));
         let ports = Ports { source: place.clone(), policy: bucket.clone(), clock };
         let sink = Metrics::written_to(Box::new(metrics.clone()), "Suitecast", "eu-west-1");
@@ -117,7 +104,7 @@ impl World {
         let world = Self::new("region");
         world.publish(PUBLISHED, 10);
         assert_eq!(world.answer(json!({})).await.outcome, Outcome::Applied);
-        world.metrics.0.lock().unwrap().clear();
+        world.metrics.clear();
         world
     }
 
@@ -144,14 +131,14 @@ impl World {
 
     /// That an event is refused: as an error, by the alarm's metric, and with the policy that stood.
     async fn refuses(&self, event: Value, told: &str) {
-        self.metrics.0.lock().unwrap().clear();
+        self.metrics.clear();
         let before = self.standing();
         let error = self.handle(event.clone()).await.expect_err("it was taken");
         assert!(["PermanentError", "InputError"].contains(&error.kind()), "{}: {event}", error.kind());
         let text = Chain(&error).to_string();
         assert!(text.contains(told), "{text} does not tell of {told}");
-        assert_eq!(self.metric("AccessRefused"), 1, "{event}");
-        assert_eq!(self.metric("AccessInStep"), 0, "{event}");
+        assert_eq!(self.metric("AccessRefused"), [1.0], "{event}");
+        assert_eq!(self.metric("AccessInStep"), [0.0; 0], "{event}");
         assert_eq!(self.standing(), before, "{event}");
     }
 
@@ -159,11 +146,9 @@ impl World {
         self.bucket.policy.lock().unwrap().clone()
     }
 
-    /// The sum of a metric.
-    fn metric(&self, name: &str) -> u64 {
-        let written = String::from_utf8(self.metrics.0.lock().unwrap().clone()).unwrap();
-        let lines = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter_map(|line| line.get(name).and_then(Value::as_u64)).sum()
+    /// Every value of a metric that was written.
+    fn metric(&self, name: &str) -> Vec<f64> {
+        self.metrics.values(name)
     }
 }
 
@@ -181,10 +166,10 @@ async fn the_schedule_puts_a_policy_and_then_finds_it_in_step() {
     let answer = world.answer(json!({})).await;
     assert_eq!((answer.outcome, answer.sync_token), (Outcome::Applied, Some(PUBLISHED)));
     assert_eq!(answer.policy_bytes, world.standing().map(|policy| policy.len()));
-    assert_eq!((world.metric("AccessApplied"), world.metric("AccessInStep")), (1, 1));
+    assert_eq!((world.metric("AccessApplied"), world.metric("AccessInStep")), (vec![1.0], vec![1.0]));
     assert_eq!(world.answer(json!({})).await.outcome, Outcome::InStep);
-    assert_eq!((world.metric("AccessApplied"), world.metric("AccessInStep")), (1, 2));
-    assert_eq!(world.metric("AccessRefused"), 0);
+    assert_eq!((world.metric("AccessApplied"), world.metric("AccessInStep")), (vec![1.0], vec![1.0, 1.0]));
+    assert_eq!(world.metric("AccessRefused"), [0.0; 0]);
 }
 
 #[tokio::test]
@@ -218,7 +203,7 @@ async fn a_dry_run_prints_the_policy_and_the_difference_and_writes_nothing() {
     *world.place.0.lock().unwrap() = Some(b"{".to_vec());
     assert_eq!(world.answer(json!({"dry_run": true})).await.outcome, Outcome::Refused);
     assert_eq!(world.standing(), before);
-    assert_eq!(world.metrics.0.lock().unwrap().len(), 0, "nothing happened");
+    assert_eq!(world.metrics.text(), "", "nothing happened");
 }
 
 #[tokio::test]
@@ -274,8 +259,8 @@ async fn what_may_pass_is_tried_again_without_an_alarm() {
     world.publish(PUBLISHED + 1, 10);
     *world.bucket.fails.lock().unwrap() = Some(ErrorKind::Throttled);
     assert_eq!(world.handle(event).await.unwrap_err().kind(), "RetryableError");
-    assert_eq!((world.metric("RetryableFailures"), world.metric("AccessRefused")), (4, 0));
-    assert_eq!(world.metric("AccessInStep"), 0);
+    assert_eq!((world.metric("RetryableFailures"), world.metric("AccessRefused")), (vec![1.0; 4], Vec::new()));
+    assert_eq!(world.metric("AccessInStep"), [0.0; 0]);
 }
 
 #[tokio::test]

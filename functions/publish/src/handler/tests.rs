@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use suitecast_archive::{Archives, Scope, UnlistedTrees};
 use suitecast_engine::{Clock, Ports, Settings, SuitePatterns};
 use suitecast_lambda::metrics::Metrics;
 use suitecast_lambda::queue::{MessageReturn, MessageReturns, ReturnError};
+use suitecast_testing::MetricsPage;
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
 use suitecast_testing::strict::{BucketSettings, StrictS3, Trouble, TroubleRule};
 
@@ -51,25 +51,12 @@ impl MessageReturns for Queue {
     }
 }
 
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Page {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A master with an archive of one suite, a Region, and the function between them.
 struct World {
     s3: StrictS3,
     archive: Generation,
     queue: Arc<Queue>,
-    metrics: Page,
+    metrics: MetricsPage,
     handler: Handler,
 }
 
@@ -79,7 +66,7 @@ impl World {
         let s3 = StrictS3::new(move || start - SignedDuration::from_hours(1));
         s3.create_bucket(MASTER, BucketSettings::in_region("us-east-1").versioned_and_notifying());
         s3.create_bucket(REGION, BucketSettings::in_region("eu-west-1").readable_except(".suitecast/"));
-        let (queue, metrics) = (Arc::new(Queue::default()), Page::default());
+        let (queue, metrics) = (Arc::new(Queue::default()), MetricsPage::default());
         let ports = Ports {
             master: Arc::new(s3.bucket(MASTER)),
             region: Arc::new(s3.bucket(REGION)),
@@ -143,9 +130,7 @@ impl World {
 
     /// Every value of a metric that was written.
     fn metric(&self, name: &str) -> Vec<f64> {
-        let written = String::from_utf8(self.metrics.0.lock().unwrap().clone()).unwrap();
-        let lines = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter_map(|line| line.get(name).and_then(Value::as_f64)).collect()
+        self.metrics.values(name)
     }
 }
 

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +13,7 @@ use suitecast_engine::{Clock, Ports, QueueError, Settings, SuitePatterns, Suites
 use suitecast_lambda::metrics::Metrics;
 use suitecast_lambda::queue::{MessageReturn, MessageReturns, ReturnError};
 use suitecast_testing::strict::{BucketSettings, Mishaps, S3Operation, StrictS3, Trouble, TroubleRule};
-use suitecast_testing::{Faults, FaultyStore};
+use suitecast_testing::{Faults, FaultyStore, MetricsPage};
 
 use super::*;
 
@@ -62,24 +61,11 @@ impl MessageReturns for Queue {
     }
 }
 
-#[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Page {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A master, a Region, and the function between them.
 struct World {
     s3: StrictS3,
     queue: Arc<Queue>,
-    metrics: Page,
+    metrics: MetricsPage,
     faults: Faults,
     handler: Handler,
     deadline: u64,
@@ -95,7 +81,7 @@ impl World {
         let s3 = StrictS3::new(move || start - SignedDuration::from_secs(7));
         s3.create_bucket(MASTER, BucketSettings::in_region("us-east-1").versioned_and_notifying());
         s3.create_bucket(REGION, BucketSettings::in_region("eu-west-1").readable_except(".suitecast/"));
-        let (queue, metrics, faults) = (Arc::new(Queue::default()), Page::default(), Faults::none());
+        let (queue, metrics, faults) = (Arc::new(Queue::default()), MetricsPage::default(), Faults::none());
         let ports = Ports {
             master: Arc::new(s3.bucket(MASTER)),
             region: Arc::new(FaultyStore::new(Arc::new(s3.bucket(REGION)), &faults)),
@@ -153,9 +139,7 @@ impl World {
 
     /// Every value of a metric that was written.
     fn metric(&self, name: &str) -> Vec<f64> {
-        let written = String::from_utf8(self.metrics.0.lock().unwrap().clone()).unwrap();
-        let lines = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter_map(|line| line.get(name).and_then(Value::as_f64)).collect()
+        self.metrics.values(name)
     }
 }
 
