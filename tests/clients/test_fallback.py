@@ -12,6 +12,7 @@ LATER = "Thu, 02 Jan 2025 00:00:00 +0000"
 IN_RELEASE = f"dists/{SUITE}/InRelease"
 # In seconds since 1970: before and after the archive was made.
 EARLY, LATE = 1, 2**32
+SECONDS_BETWEEN = 60
 NO_SUCH_HOST = "http://no-region-bucket.invalid"
 
 
@@ -23,6 +24,9 @@ class AFallback(WithArchive):
         super().setUpClass()
         cls.old = cls.directory / "old"
         shutil.copytree(cls.archive.tree, cls.old)
+        # HTTP tells times by the second, and both are made within one.
+        written = (cls.old / IN_RELEASE).stat().st_mtime - SECONDS_BETWEEN
+        os.utime(cls.old / IN_RELEASE, (written, written))
         publish(cls.archive, "2.0", date=LATER)
         cls.new = cls.archive.tree
 
@@ -111,9 +115,10 @@ class AFallback(WithArchive):
 
     def test_a_region_that_comes_back_behind_what_a_client_has_seen_takes_it_no_step_back(self):
         # What a Region answers to If-Modified-Since depends on when its own object was written, which says nothing of the release.
+        old = shutil.copytree(self.old, self.new_directory() / "old")
         for written, answer in ((EARLY, 304), (LATE, 200)):
-            os.utime(self.old / IN_RELEASE, (written, written))
-            with self.subTest(answer=answer), Server(self.old, status=404) as region, Server(self.new) as fallback:
+            os.utime(old / IN_RELEASE, (written, written))
+            with self.subTest(answer=answer), Server(old, status=404) as region, Server(self.new) as fallback:
                 client = self.client(region, fallback)
                 self.refreshes(client)
                 region.status = None

@@ -57,9 +57,12 @@ class ThePipeline(unittest.TestCase):
         self.upload()
         pool = sorted(key for key in self.made.files if key.startswith("pool/main/"))
 
+        # Two copies: a name with a + has a second key.
+        self.assertIn("+", pool[0])
         answer = self.deployed.invoke(FAR, "replicate", {"key": pool[0]})
-        self.assertEqual((answer["objects_copied"], answer["failed_count"]), (1, 0), answer)
-        self.assertEqual(self.deployed.read(FAR, pool[0]), self.made.read(pool[0]))
+        self.assertEqual((answer["objects_copied"], answer["failed_count"]), (2, 0), answer)
+        for key in (pool[0], pool[0].replace("+", " ")):
+            self.assertEqual(self.deployed.read(FAR, key), self.made.read(pool[0]), key)
 
         event = {
             "eventSource": "aws:s3",
