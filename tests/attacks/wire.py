@@ -1,4 +1,5 @@
-"""Faults on the wire: the real functions, over HTTP, against the strict S3 and the local cloud's queues, while a fifth of all requests fails and functions are killed.
+"""Faults on the wire: the real functions, over HTTP, against the strict S3 and the local cloud's queues, while a fifth of all requests to both fails
+and functions are killed.
 
     PYTHONPATH=tests .tools/cloud/bin/python -m attacks.wire [--long] [--seed N]
 
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from attacks.faulty_queues import FaultyQueues
 from attacks.killer import Killer
 from attacks.tally import Tally
 from cloud import LocalCloud, deploy
@@ -118,6 +120,8 @@ class Attack:
         self.kills = {}
         self.interrupted = 0
         self.counts = {}
+        self.queue_requests = {}
+        self.queue_faults = {}
         self.messages = 0
         self.sweeps = 0
         self._told = told
@@ -129,11 +133,13 @@ class Attack:
         storm = self.storm
         buckets = [f"{MASTER_BUCKET}={MASTER_REGION},versioned"]
         buckets += [f"{region}.archive.example.com={region},public,listed" for region in storm.regions]
-        with StrictS3(*buckets) as s3, LocalCloud(functions=s3.environment()) as cloud:
+        with StrictS3(*buckets) as s3, FaultyQueues() as queues, LocalCloud(functions=s3.environment() | queues.environment()) as cloud:
+            queues.stand_before(cloud.endpoint)
             self.s3, self.cloud = s3, cloud
             self.deployed = deploy(cloud, regions=storm.regions)
             self._shorten()
             s3.fail(seed=storm.seed, **storm.faults)
+            queues.fail(seed=storm.seed, percent=storm.faults["percent"], hang_percent=storm.faults["hang_percent"])
             readers = {region: self._reader(region) for region in storm.regions}
             killer = Killer(cloud.process_group, storm.victims, storm.pauses, storm.kills, storm.seed)
             stopping = threading.Event()
@@ -152,14 +158,16 @@ class Attack:
                 pump.join(TOOL_SECONDS)
             self.kills = dict(killer.kills)
             self.counts = s3.counts()
+            self.queue_requests, self.queue_faults = dict(queues.plan.requests), dict(queues.plan.faults)
             s3.fail()
+            queues.fail()
             self._look(newest, readers)
             for failure in (killer.failure, self._pump_failure):
                 if failure is not None:
                     self._violation(f"the test itself failed: {failure!r}")
             # As the event source tells it: the function died before it answered, and no message was taken off the queue.
             self.interrupted = cloud.log.read_text(errors="replace").count("errorMessage=Runtime exited before returning a response")
-        self.tally.cases = self.counts["faults"] + sum(self.kills.values())
+        self.tally.cases = self.counts["faults"] + sum(self.queue_faults.values()) + sum(self.kills.values())
         return self.tally
 
     def _violation(self, text):
@@ -336,12 +344,18 @@ class Attack:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
+def named(counts):
+    """Counts by their names, as text."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
 def summary(attack):
     """What the server and the cloud counted, as lines."""
     counts = attack.counts
     yield f"requests: {counts['signed_requests']} signed, {counts['faults']} met a fault ({counts['stubborn']} stubborn)"
     yield "faults: " + ", ".join(f"{kind} {count}" for kind, count in counts["by_kind"].items())
     yield "by operation: " + ", ".join(f"{name} {of['faults']}/{of['requests']}" for name, of in counts["by_operation"].items())
+    yield f"of queues: {named(attack.queue_requests)}; faults: {named(attack.queue_faults)}"
     yield f"killed: {attack.kills or 'nothing'}; in the middle of a queue's call: {attack.interrupted}"
     yield f"messages of S3: {attack.messages}; sweeps: {attack.sweeps}"
 

@@ -8,7 +8,7 @@ SEED = 1
 
 
 class FaultsOnTheWire(unittest.TestCase):
-    """A fifth of all requests to S3 fails, and replicate is killed now and then."""
+    """A fifth of all requests to S3 and to the queues fails, and replicate is killed now and then."""
 
     def test_every_region_ends_whole_and_newest_and_no_reader_sees_less(self):
         told = []
@@ -21,6 +21,7 @@ class FaultsOnTheWire(unittest.TestCase):
         # It did blow: else nothing was proved.
         self.assertGreater(attack.counts["faults"], 100)
         self.assertEqual(len(attack.counts["by_kind"]), 7, attack.counts["by_kind"])
+        self.assertGreater(sum(attack.queue_faults.values()), 0, attack.queue_requests)
         self.assertGreater(sum(attack.kills.values()), 0)
 
 

@@ -101,6 +101,25 @@ async fn an_installer_that_is_uploaded_before_its_release_leaves_the_old_one_alo
     assert_served_installer(&world, &second);
 }
 
+/// What publish does not bring is mirrored by name, whatever the release lists of it.
+#[tokio::test]
+async fn an_installer_that_is_out_of_scope_follows_the_master_by_name() {
+    let generations = maker().history(2).unwrap();
+    let [first, second] = [0, 1].map(|number| with_installer(&generations[number], ["bullseye", "bookworm"][number]));
+    let mut world = World::default();
+    world.settings.scope.architectures = Some(vec!["arm64".to_owned(), "source".to_owned()]);
+    for generation in [&first, &second] {
+        world.clock.advance(jiff::SignedDuration::from_hours(1));
+        world.upload_keys(generation, generation.files.keys());
+        world.settle().await;
+        world.sweep().await;
+        for (key, bytes) in generation.files.iter().filter(|(key, _)| is_of_the_installer(key)) {
+            let mirrored = (!key.contains("/by-hash/")).then_some(bytes);
+            assert_eq!(world.s3.peek(REGION, key).as_ref(), mirrored, "{key}");
+        }
+    }
+}
+
 /// The release lists the installer of an architecture that is out of scope, so nobody verifies it here.
 #[tokio::test]
 async fn an_installer_that_is_out_of_scope_brings_nothing_unverified_under_a_name_by_hash() {

@@ -17,7 +17,10 @@ mod keys;
 #[path = "signatures/packets.rs"]
 mod packets;
 
+use std::collections::BTreeMap;
+
 use case::{Case, Cases};
+use suitecast_tests::attacks::Tally;
 
 /// The least number of cases: fewer, and the table was thinned out.
 const LEAST_CASES: usize = 150;
@@ -35,7 +38,7 @@ fn our_verdict_on_a_signature_is_that_of_apt_or_stricter_for_a_reason() {
     gpg::add(&mut cases, &scratch.0);
     let cases = cases.all();
     let apt = apt::verdicts(&scratch.0, &cases);
-    let (mut agree, mut differ) = (0, 0);
+    let (mut agree, mut differ) = (0_u64, 0_u64);
     let mut wrong = Vec::new();
     for case in &cases {
         let apt = &apt[case.name.as_str()];
@@ -58,6 +61,13 @@ fn our_verdict_on_a_signature_is_that_of_apt_or_stricter_for_a_reason() {
         }
     }
     eprintln!("signatures: cases={} agree={agree} differ={differ}", cases.len());
+    let tally = Tally {
+        cases: u64::try_from(cases.len()).unwrap(),
+        windows: BTreeMap::from([("stricter than apt for a reason", differ)]),
+        violations: wrong.clone(),
+        ..Tally::new("signatures agree with apt")
+    };
+    eprintln!("{tally}");
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert!(cases.len() >= LEAST_CASES, "{} cases", cases.len());
 }

@@ -17,6 +17,11 @@ def rust(name, *arguments, lines=1):
     return Program((f"target/torture/{name}", *arguments), lines)
 
 
+def test(name, lines=1):
+    """A test of tests/tests that is whole as it is."""
+    return Program(("cargo", "test", "--quiet", "--locked", "--package", "suitecast-tests", "--test", name, "--", "--nocapture"), lines)
+
+
 def python(module, *arguments, lines=1):
     """A module under tests."""
     return Program((sys.executable, "-m", module, *arguments), lines)
@@ -27,7 +32,8 @@ PROGRAMS = (
     rust("attack-histories", lines=3),
     rust("attack-interleavings"),
     python("apt_agreement", "--long"),
+    test("signatures_agree_with_apt"),
     python("attacks.apt_load", "--long"),
-    python("fuzz.run", "--seconds-each=600"),
+    python("fuzz.run", "--seconds-each=300"),
     python("attacks.wire", "--long"),
 )

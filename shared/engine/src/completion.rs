@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use suitecast_mirror::{
-    Awaited, Before, Candidate, Identity, Intent, Live, MissingObjects, Progress, ReleaseSet, ReleaseTags, SwapPlan,
-    plan_swap,
+    Awaited, Candidate, Identity, Intent, Live, MissingObjects, Progress, ReleaseSet, ReleaseTags, SwapPlan, plan_swap,
 };
 
 use crate::attempt::{Seeing, finish};
@@ -238,13 +237,8 @@ async fn try_release(
     let filling = Filling::new(run, target.set, live, previous, earlier.as_ref());
     match fill(run, &filling).await? {
         Filled::Whole { indices, in_place } => {
-            let before = vouched.map(|served| served.identity).zip(filling.vouching());
-            let plan = plan_swap(
-                target.set,
-                indices,
-                before.as_ref().map(|(identity, release)| Before { identity, release }),
-                in_place,
-            );
+            let before = vouched.map(|served| served.identity);
+            let plan = plan_swap(target.set, indices, before.as_ref(), in_place);
             carry_out(run, held, seeing, target, plan, options).await
         }
         Filled::Missing { missing, verified } => {

@@ -7,7 +7,7 @@ use suitecast_archive::{
 };
 use suitecast_mirror::{
     Indices, KnownFiles, MissingObjects, MissingReason, Overwrite, Progress, ReleaseSet, SeenKey, VerifiedFiles,
-    run_digest, with_causes,
+    run_digest, vouched_indices, with_causes,
 };
 
 use crate::EngineError;
@@ -72,15 +72,9 @@ impl<'a> Filling<'a> {
         previous: Option<&'a Release>,
         progress: Option<&'a Progress>,
     ) -> Self {
-        let vouched = previous.map(|previous| vouched_paths(run, &set.release, previous)).unwrap_or_default();
+        let scope = &run.settings.scope;
+        let vouched = previous.map(|previous| vouched_indices(&set.release, previous, scope)).unwrap_or_default();
         Self { set, live, previous, progress, vouched }
-    }
-
-    /// The live release with no more indices than it vouches for.
-    pub(crate) fn vouching(&self) -> Option<Release> {
-        let mut release = self.previous?.clone();
-        release.entries.retain(|path, _| self.vouched.contains(path));
-        Some(release)
     }
 
     /// Whether clients are led to this very file.
@@ -93,30 +87,6 @@ impl<'a> Filling<'a> {
     fn is_vouched(&self, variant: &Variant) -> bool {
         self.vouched.contains(&variant.path)
     }
-}
-
-/// The indices that a release shares with the live one and that were verified, or may be absent, under both. What the live
-/// release could do without may be absent, so it vouches for nothing that this one needs.
-fn vouched_paths(run: &Run<'_>, release: &Release, previous: &Release) -> BTreeSet<ArchivePath> {
-    let scope = &run.settings.scope;
-    let before: BTreeMap<ArchivePath, IndexGroup> =
-        index_groups(previous, scope).into_iter().map(|group| (group.stem.clone(), group)).collect();
-    let mut vouched = BTreeSet::new();
-    for group in index_groups(release, scope) {
-        let Some(before) = before.get(&group.stem) else { continue };
-        let earlier = |variant: &Variant| {
-            before.variants.iter().find(|earlier| (&earlier.path, &earlier.entry) == (&variant.path, &variant.entry))
-        };
-        let is_vouched = |variant: &Variant| match (group.need, before.need) {
-            (Need::Nothing, _) => earlier(variant).is_some(),
-            (_, Need::Nothing) => false,
-            (Need::Each, _) => earlier(variant).is_some_and(|earlier| earlier.required || !variant.required),
-            // Any one of them may be the one that is there.
-            (Need::One, _) => before.variants == group.variants,
-        };
-        vouched.extend(group.variants.iter().filter(|variant| is_vouched(variant)).map(|variant| variant.path.clone()));
-    }
-    vouched
 }
 
 /// Where each index that was looked at can be read: `None` stands for the Region's by-hash name, a key for the master's.

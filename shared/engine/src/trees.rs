@@ -2,13 +2,13 @@
 //!
 //! No index vouches for them, so all there is to go by is what the master holds: absent files are copied, and files
 //! whose size differs or that the master took later are copied again, a checksum file after the files it names. A tree
-//! whose checksum files a release does list (Debian's installers) belongs to that release: publish overwrites it, in step
-//! with the swap, and only absent files are copied here.
+//! whose checksum files a release does list, inside the scope (Debian's installers), belongs to that release: publish
+//! overwrites it, in step with the swap, and only absent files are copied here.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use suitecast_archive::{KeyClass, SuiteName};
+use suitecast_archive::{KeyClass, SuiteName, index_groups};
 use suitecast_store::{CopyRequest, CopySource, ErrorKind, Listed, SourceCondition, Store, StoreError, WriteCondition};
 
 use crate::Settings;
@@ -42,16 +42,16 @@ pub(crate) async fn mirror(
         let here = list_all(region.as_ref(), tree, false).await?;
         let here: HashMap<&str, &Listed> = here.objects.iter().map(|listed| (listed.key.as_str(), listed)).collect();
         let mut todo: Vec<(&Listed, String, WriteCondition)> = Vec::new();
-        let mut belongs_to_release = None;
+        let mut is_of_release = None;
         for (listed, key) in keys_of(settings, &there.objects) {
             match here.get(key.as_str()) {
                 None => todo.push((listed, key, WriteCondition::Absent)),
                 Some(standing) if is_newer(listed, standing) => {
-                    let belongs = match belongs_to_release {
+                    let belongs = match is_of_release {
                         Some(known) => known,
-                        None => is_listed(region.as_ref(), suite, tree).await?,
+                        None => is_published(region.as_ref(), settings, suite, tree).await?,
                     };
-                    belongs_to_release = Some(belongs);
+                    is_of_release = Some(belongs);
                     if !belongs {
                         todo.push((listed, key, WriteCondition::Matches(standing.etag.clone())));
                     }
@@ -94,11 +94,18 @@ fn is_by_hash(settings: &Settings, key: &str) -> bool {
     matches!(settings.archives.classify(key, &settings.unlisted), KeyClass::ByHash { .. })
 }
 
-/// Whether the live release lists a file of the tree.
-async fn is_listed(region: &dyn Store, suite: &SuiteName, tree: &str) -> Result<bool, StoreError> {
+/// Whether the live release lists a file of the tree inside the scope, so that the tree is publish's.
+async fn is_published(
+    region: &dyn Store,
+    settings: &Settings,
+    suite: &SuiteName,
+    tree: &str,
+) -> Result<bool, StoreError> {
     let live = look_at_live(region, suite).await?;
+    let Some(set) = live.set else { return Ok(false) };
     let directory = tree.strip_prefix(&suite.directory_key_prefix()).unwrap_or(tree);
-    Ok(live.set.is_some_and(|set| set.release.entries.keys().any(|path| path.as_str().starts_with(directory))))
+    let groups = index_groups(&set.release, &settings.scope);
+    Ok(groups.iter().flat_map(|group| &group.variants).any(|variant| variant.path.as_str().starts_with(directory)))
 }
 
 /// Copies one file; whether it did. What changed meanwhile is found by the next sweep.

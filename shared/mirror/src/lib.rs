@@ -14,14 +14,16 @@ mod release_set;
 #[cfg(test)]
 mod samples;
 mod state;
+mod vouching;
 
 pub use authenticity::{Authenticity, is_authentic};
 pub use decide::{Decided, Decision, Observation, ServedRelease, decide};
 pub use known::{KnownFiles, run_digest};
 pub use missing::{Awaited, MissingObjects, SeenKey};
-pub use plan::{Before, Indices, Overwrite, Phase, Planned, Stale, Step, SwapPlan, plan_swap};
+pub use plan::{Indices, Overwrite, Phase, Planned, Stale, Step, SwapPlan, plan_swap};
 pub use release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem, with_causes};
 pub use state::{
     Candidate, Intent, Lease, Live, Missing, MissingReason, Progress, ReleaseTags, Served, SuiteState, Unsettled,
     VerifiedFiles, Waiting, Woken,
 };
+pub use vouching::vouched_indices;

@@ -4,7 +4,7 @@
 //! no choices: one phase is finished before the next begins, and the last phase holds one write.
 
 use serde::Serialize;
-use suitecast_archive::{ArchivePath, Digest, Release, ReleaseEntry, ReleaseFile, by_hash_path};
+use suitecast_archive::{ArchivePath, Digest, ReleaseEntry, ReleaseFile, by_hash_path};
 
 use crate::release_set::{Identity, ReleaseSet};
 
@@ -55,7 +55,7 @@ pub struct Stale {
 /// What was found of the indices that a release lists, before its swap.
 #[derive(Debug, Clone, Default)]
 pub struct Indices {
-    /// Those verified in the Region under their by-hash names.
+    /// Those verified in the Region under their by-hash names, and not already served under their plain ones.
     pub present: Vec<(ArchivePath, ReleaseEntry)>,
     /// What stands under names of those that the release can do without and that are not here.
     pub stale: Vec<Stale>,
@@ -122,20 +122,12 @@ impl SwapPlan {
     }
 }
 
-/// What a plan starts from.
-#[derive(Debug, Clone, Copy)]
-pub struct Before<'a> {
-    /// Which release is live.
-    pub identity: &'a Identity,
-    /// What it says.
-    pub release: &'a Release,
-}
-
-/// Plans the swap to `set`. `indices` are those that were looked at; `before` is the live release where the state vouches for
-/// it (without it every canonical name is suspect and written); `in_place` the files that may be overwritten.
-pub fn plan_swap(set: &ReleaseSet, indices: Indices, before: Option<Before<'_>>, in_place: Vec<Overwrite>) -> SwapPlan {
+/// Plans the swap to `set`. `indices` are those that the live release does not vouch for ([`crate::vouched_indices`]), since
+/// their canonical names are suspect and written; `before` is which release is live, where the state vouches for it; `in_place`
+/// the files that may be overwritten.
+pub fn plan_swap(set: &ReleaseSet, indices: Indices, before: Option<&Identity>, in_place: Vec<Overwrite>) -> SwapPlan {
     let mut steps = Vec::new();
-    let replaced = before.is_none_or(|before| *before.identity != set.identity);
+    let replaced = before != Some(&set.identity);
     if let Some(digest) = set.identity.commit_digest()
         && replaced
         && let Ok(name) = ArchivePath::parse(set.commit_file().file_name())
@@ -146,9 +138,6 @@ pub fn plan_swap(set: &ReleaseSet, indices: Indices, before: Option<Before<'_>>,
         in_place.into_iter().map(|overwrite| Planned { phase: Phase::InPlace, step: Step::InPlace(overwrite) }),
     );
     for (path, entry) in indices.present {
-        if before.is_some_and(|before| before.release.entries.get(&path) == Some(&entry)) {
-            continue;
-        }
         let Some(digest) = entry.digests.checkable() else { continue };
         let from = by_hash_path(&path, &digest);
         let step = Step::Canonical { path, from, digest, size: entry.size };
@@ -159,7 +148,7 @@ pub fn plan_swap(set: &ReleaseSet, indices: Indices, before: Option<Before<'_>>,
     );
     let commit = set.commit_file();
     for file in [ReleaseFile::ReleaseGpg, ReleaseFile::Release] {
-        let stays = before.is_some_and(|before| before.identity.get(file) == set.identity.get(file));
+        let stays = before.is_some_and(|before| before.get(file) == set.identity.get(file));
         if file != commit && set.identity.get(file).is_some() && !stays {
             steps.push(Planned { phase: Phase::Detached, step: Step::Write { file } });
         }

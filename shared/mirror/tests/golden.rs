@@ -10,7 +10,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use suitecast_archive::{ArchivePath, Digest, DigestAlgorithm, IndexGroup, ReleaseFile, Scope, index_groups};
-use suitecast_mirror::{Before, Indices, Overwrite, Phase, ReleaseFiles, ReleaseSet, Stale, Step, SwapPlan, plan_swap};
+use suitecast_mirror::{
+    Indices, Overwrite, Phase, ReleaseFiles, ReleaseSet, Stale, Step, SwapPlan, plan_swap, vouched_indices,
+};
 
 const ORDER: [Phase; 5] = [Phase::Pin, Phase::InPlace, Phase::Canonical, Phase::Detached, Phase::Commit];
 
@@ -49,25 +51,29 @@ fn set(files: Files, indices: &[(&str, &str)]) -> ReleaseSet {
     ReleaseSet::read(files, None).unwrap()
 }
 
-/// What a fill looked at: everything that is required was verified, and nothing stands where it should not.
-fn present(set: &ReleaseSet) -> Indices {
-    let groups = index_groups(&set.release, &Scope::everything());
-    let required = groups.iter().flat_map(IndexGroup::required);
-    Indices { present: required.map(|variant| (variant.path.clone(), variant.entry)).collect(), stale: Vec::new() }
+/// What a fill looked at: everything that is required and that the live release does not vouch for was verified, and nothing
+/// stands where it should not.
+fn present(set: &ReleaseSet, live: Option<&ReleaseSet>) -> Indices {
+    let scope = Scope::everything();
+    let vouched = live.map(|live| vouched_indices(&set.release, &live.release, &scope)).unwrap_or_default();
+    let groups = index_groups(&set.release, &scope);
+    let looked_at = groups.iter().flat_map(IndexGroup::required).filter(|variant| !vouched.contains(&variant.path));
+    Indices { present: looked_at.map(|variant| (variant.path.clone(), variant.entry)).collect(), stale: Vec::new() }
+}
+
+/// The plan of a swap to a set from the live one.
+fn plan(set: &ReleaseSet, live: Option<&ReleaseSet>, in_place: Vec<Overwrite>) -> SwapPlan {
+    plan_swap(set, present(set, live), live.map(|live| &live.identity), in_place)
 }
 
 /// The same where one form is enough: the xz has not come, and the release before left something under its plain name.
-fn without_xz(set: &ReleaseSet) -> Indices {
-    let Indices { mut present, mut stale } = present(set);
+fn without_xz(set: &ReleaseSet, live: &ReleaseSet) -> Indices {
+    let Indices { mut present, mut stale } = present(set, Some(live));
     present.retain(|(path, _)| path.as_str() != XZ);
     let entry = set.release.entry(&ArchivePath::parse(XZ).unwrap()).unwrap();
     let digest = entry.digests.checkable().unwrap();
     stale.push(Stale { path: ArchivePath::parse(XZ).unwrap(), digest, size: entry.size });
     Indices { present, stale }
-}
-
-fn before(set: &ReleaseSet) -> Before<'_> {
-    Before { identity: &set.identity, release: &set.release }
 }
 
 fn overwrite() -> Overwrite {
@@ -150,19 +156,19 @@ const SECOND: [(&str, &str); 5] = [
 #[test]
 fn a_first_publication_writes_every_name() {
     let first = set(Files::All, &FIRST);
-    assert_golden("first_publication", &first, &plan_swap(&first, present(&first), None, Vec::new()));
+    assert_golden("first_publication", &first, &plan(&first, None, Vec::new()));
 }
 
 #[test]
 fn an_update_writes_what_changed() {
     let (first, second) = (set(Files::All, &FIRST), set(Files::All, &SECOND));
-    assert_golden("update", &second, &plan_swap(&second, present(&second), Some(before(&first)), Vec::new()));
+    assert_golden("update", &second, &plan(&second, Some(&first), Vec::new()));
 }
 
 #[test]
 fn an_update_without_in_release_commits_by_release_after_its_signature() {
     let (first, second) = (set(Files::OnlyDetached, &FIRST), set(Files::OnlyDetached, &SECOND));
-    let plan = plan_swap(&second, present(&second), Some(before(&first)), Vec::new());
+    let plan = plan(&second, Some(&first), Vec::new());
     assert_golden("update_without_in_release", &second, &plan);
     assert_eq!(plan.phase(Phase::Detached).collect::<Vec<_>>(), [&Step::Write { file: ReleaseFile::ReleaseGpg }]);
 }
@@ -170,29 +176,29 @@ fn an_update_without_in_release_commits_by_release_after_its_signature() {
 #[test]
 fn a_change_in_place_comes_behind_everything_that_may_come_before_it() {
     let (first, second) = (set(Files::OnlyInRelease, &FIRST), set(Files::OnlyInRelease, &SECOND));
-    let plan = plan_swap(&second, present(&second), Some(before(&first)), vec![overwrite()]);
+    let plan = plan(&second, Some(&first), vec![overwrite()]);
     assert_golden("change_in_place", &second, &plan);
 }
 
 #[test]
 fn a_name_of_an_index_that_is_not_mirrored_is_taken_away_before_the_commit() {
     let (first, second) = (set(Files::OnlyInRelease, &FIRST), set(Files::OnlyInRelease, &SECOND));
-    let plan = plan_swap(&second, without_xz(&second), Some(before(&first)), Vec::new());
+    let plan = plan_swap(&second, without_xz(&second, &first), Some(&first.identity), Vec::new());
     assert_golden("without_a_form", &second, &plan);
 }
 
 #[test]
 fn after_a_crash_every_canonical_name_is_suspect() {
     let second = set(Files::All, &SECOND);
-    assert_golden("after_a_crash", &second, &plan_swap(&second, present(&second), None, Vec::new()));
+    assert_golden("after_a_crash", &second, &plan(&second, None, Vec::new()));
 }
 
 #[test]
 fn planning_again_after_a_whole_run_leaves_nothing_to_do() {
     for files in [Files::All, Files::OnlyInRelease, Files::OnlyDetached] {
         let second = set(files, &SECOND);
-        assert!(!plan_swap(&second, present(&second), None, Vec::new()).is_empty());
-        let again = plan_swap(&second, present(&second), Some(before(&second)), Vec::new());
+        assert!(!plan(&second, None, Vec::new()).is_empty());
+        let again = plan(&second, Some(&second), Vec::new());
         assert!(again.is_empty(), "{again:#?}");
     }
 }
@@ -226,12 +232,12 @@ proptest! {
             set(files, &borrowed)
         };
         let (old_set, new_set) = (make(&old), make(&new));
-        let plan = plan_swap(&new_set, present(&new_set), Some(before(&old_set)), Vec::new());
-        check(&new_set, &plan);
+        let swap = plan(&new_set, Some(&old_set), Vec::new());
+        check(&new_set, &swap);
         let changed = NAMES.iter().zip(old.iter().zip(&new)).filter(|(_, (old, new))| **new > 0 && old != new).count();
-        prop_assert_eq!(plan.phase(Phase::Canonical).count(), changed);
-        prop_assert_eq!(plan.phase(Phase::Commit).count(), usize::from(old_set.identity != new_set.identity));
-        let again = plan_swap(&new_set, present(&new_set), Some(before(&new_set)), Vec::new());
+        prop_assert_eq!(swap.phase(Phase::Canonical).count(), changed);
+        prop_assert_eq!(swap.phase(Phase::Commit).count(), usize::from(old_set.identity != new_set.identity));
+        let again = plan(&new_set, Some(&new_set), Vec::new());
         prop_assert!(again.is_empty());
     }
 }

@@ -331,6 +331,11 @@ fn rule_16_it_signed_itself() {
     assert_eq!(problem([one.certificate().unwrap(), taken_back].concat()), KeyProblem::NoSelfSignature);
     let (old, file) = common::fixture("rsa2048sha1");
     assert!(old.verify_clear_signed(&file, clear::now()).is_ok(), "a key that signed itself with SHA-1");
+    for weak in ["rsa2048md5", "rsa2048ripemd160"] {
+        let (keys, file) = common::fixture(weak);
+        let error = keys.verify_clear_signed(&file, clear::now()).unwrap_err();
+        assert_eq!(only_problem(&error), KeyProblem::NoSelfSignature, "{weak}");
+    }
     let direct = one.over_key(SignatureType::Key, Says::at(BORN)).unwrap();
     assert!(verify(&keyring(&[Ok([one.key_packet().unwrap(), direct].concat())]), TEXT, &packet).is_ok());
     // Named again after it was taken back.
