@@ -7,6 +7,7 @@ invoking. What a policy admits is shown against an evaluator, in functions/acces
 import ipaddress
 import json
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from cloud.template import load_template
 
 REGION = "eu-west-1"
 TOKEN = "1787411825"
+HEARD_SECONDS = 60
+POLL_SECONDS = 0.2
 
 
 class World(unittest.TestCase):
@@ -112,6 +115,18 @@ class TheRegionReads(World):
         self.refuses({}, "HTTP 404")
         self.assertEqual((self.metric("AccessApplied"), self.metric("AccessInStep")), (applied + 1, in_step + 2))
 
+    def test_an_announcement_that_amazon_sends_is_heard(self):
+        cloudformation = self.cloud.client("cloudformation", REGION)
+        queue = cloudformation.describe_stack_resource(StackName="suitecast-region", LogicalResourceId="AnnouncementsQueue")
+        message = self.ranges.announcement()["Records"][0]["Sns"]["Message"]
+        url = queue["StackResourceDetail"]["PhysicalResourceId"]
+        self.cloud.client("sqs", REGION).send_message(QueueUrl=url, MessageBody=message)
+        give_up = time.monotonic() + HEARD_SECONDS
+        while self.policy() is None and time.monotonic() < give_up:
+            time.sleep(POLL_SECONDS)
+        self.assertIsNotNone(self.policy(), self.deployed.logs(REGION, "access"))
+        self.assertTrue(self.listed())
+
     def test_a_server_that_nobody_trusts_is_not_asked(self):
         with tempfile.TemporaryDirectory(prefix="suitecast-other-") as directory, IpRanges(Path(directory)) as other:
             self.configure(SUITECAST_IP_RANGES_URL=other.url)
@@ -205,16 +220,52 @@ class TheTemplateOpensNoMoreThanItMust(unittest.TestCase):
             for statement in policy["PolicyDocument"]["Statement"]
             for action in statement["Action"]
         ]
-        self.assertEqual(
-            sorted(actions), ["logs:CreateLogStream", "logs:PutLogEvents", "s3:GetBucketPolicy", "s3:PutBucketPolicy"]
-        )
+        takes = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+        writes = ["logs:CreateLogStream", "logs:PutLogEvents", "s3:GetBucketPolicy", "s3:PutBucketPolicy"]
+        self.assertEqual(sorted(actions), writes + takes)
 
-    def test_amazons_topic_alone_may_call(self):
-        subscription, permission = (self.resources[name] for name in ("AddressesSubscription", "AddressesPermission"))
+    def test_amazons_topic_alone_announces_and_in_every_region(self):
         topic = "arn:aws:sns:us-east-1:806199016981:AmazonIpSpaceChanged"
-        self.assertEqual((subscription["Properties"]["TopicArn"], permission["Properties"]["SourceArn"]), (topic, topic))
-        self.assertEqual(permission["Properties"]["Principal"], "sns.amazonaws.com")
-        self.assertEqual((subscription["Condition"], permission["Condition"]), ("HearsOfAddresses", "HearsOfAddresses"))
+        queue = {"Fn::GetAtt": ["AnnouncementsQueue", "Arn"]}
+        subscription = self.resources["AnnouncementsSubscription"]
+        wanted = {"TopicArn": topic, "Region": "us-east-1", "Protocol": "sqs", "Endpoint": queue, "RawMessageDelivery": True}
+        self.assertEqual(subscription["Properties"], wanted)
+        self.assertEqual(subscription["Condition"], "HearsOfAddresses")
+        of_amazon = {"Fn::Equals": [{"Ref": "AWS::Partition"}, "aws"]}
+        self.assertEqual(self.template["Conditions"]["HearsOfAddresses"], {"Fn::And": [{"Condition": "IsRegion"}, of_amazon]})
+        policy = self.resources["AnnouncementsQueuePolicy"]["Properties"]
+        self.assertEqual(policy["Queues"], [{"Ref": "AnnouncementsQueue"}])
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        self.assertEqual((statement["Effect"], statement["Action"], statement["Resource"]), ("Allow", "sqs:SendMessage", queue))
+        # Of a Region that must be enabled first SNS delivers under the other name.
+        regional = {"Fn::Sub": "sns.${AWS::Region}.amazonaws.com"}
+        self.assertEqual(statement["Principal"], {"Service": ["sns.amazonaws.com", regional]})
+        self.assertEqual(statement["Condition"], {"ArnEquals": {"aws:SourceArn": topic}})
+
+    def test_an_announcement_comes_again_after_the_run_that_could_not_use_it_and_gives_up_in_time(self):
+        queue, function = (self.resources[name]["Properties"] for name in ("AnnouncementsQueue", "AccessFunction"))
+        self.assertGreater(queue["VisibilityTimeout"], function["Timeout"])
+        # The daily look has found what was announced by then.
+        self.assertGreater(queue["MessageRetentionPeriod"], queue["VisibilityTimeout"])
+        self.assertLess(queue["MessageRetentionPeriod"], 24 * 3600)
+
+    def test_other_parameters_are_in_force_as_soon_as_the_stack_is(self):
+        deployed = self.resources["AccessFunction"]["Properties"]["Events"]["Deployed"]
+        self.assertEqual(deployed["Type"], "EventBridgeRule")
+        self.assertEqual(json.loads(deployed["Properties"]["Input"]), {})
+        pattern = deployed["Properties"]["Pattern"]
+        self.assertEqual((pattern["source"], pattern["detail-type"]), (["aws.cloudformation"], ["CloudFormation Stack Status Change"]))
+        self.assertEqual(pattern["detail"]["stack-id"], [{"Ref": "AWS::StackId"}])
+        self.assertLessEqual({"CREATE_COMPLETE", "UPDATE_COMPLETE"}, set(pattern["detail"]["status-details"]["status"]))
+
+    def test_the_alarm_hears_what_the_function_counts_and_stands_until_all_is_in_step(self):
+        alarm = self.resources["AccessRefusedAlarm"]["Properties"]
+        self.assertEqual((alarm["Namespace"], alarm["MetricName"]), ({"Ref": "MetricsNamespace"}, "AccessRefused"))
+        self.assertEqual(alarm["Dimensions"], [{"Name": "Region", "Value": {"Ref": "AWS::Region"}}])
+        self.assertEqual((alarm["Statistic"], alarm["Threshold"]), ("Sum", 0))
+        self.assertEqual((alarm["ComparisonOperator"], alarm["TreatMissingData"]), ("GreaterThanThreshold", "ignore"))
+        variables = self.resources["AccessFunction"]["Properties"]["Environment"]["Variables"]
+        self.assertEqual(variables["SUITECAST_METRICS_NAMESPACE"], {"Ref": "MetricsNamespace"})
 
 
 if __name__ == "__main__":

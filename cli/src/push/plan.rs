@@ -17,9 +17,7 @@
 
 use std::collections::HashMap;
 
-use suitecast_archive::{
-    Archives, Digest, DigestAlgorithm, Digests, KeyClass, ReleaseFile, UnlistedTrees, object_headers,
-};
+use suitecast_archive::{Archives, Digest, DigestAlgorithm, Digests, KeyClass, ReleaseFile, UnlistedTrees};
 use suitecast_store::{ETag, ObjectHeaders};
 
 use super::selection::Selection;
@@ -258,7 +256,7 @@ pub(crate) fn items(files: &[TreeFile], survey: &Survey, destination: &Destinati
             if class == KeyClass::Private {
                 return None;
             }
-            let (content_type, cache_control) = object_headers(&class, &key);
+            let (content_type, cache_control) = class.headers(&key);
             let expected = expected(&class, survey.wanted.get(&file.path));
             let phase = Phase::of(&class);
             let headers = ObjectHeaders { content_type, cache_control };

@@ -91,10 +91,37 @@ pub struct Difference {
     pub statements_removed: Vec<String>,
     /// Statements that say something else.
     pub statements_changed: Vec<String>,
-    /// Addresses that are let in.
-    pub admitted: Addresses,
-    /// Addresses that are locked out.
-    pub locked_out: Addresses,
+    /// Who is let in.
+    pub admitted: Readership,
+    /// Who is locked out.
+    pub locked_out: Readership,
+}
+
+/// Some readers, as an answer shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Readership {
+    /// Everyone whom no statement with addresses, VPCs or endpoints admits: written as `"everyone_else"`.
+    EveryoneElse,
+    /// Those at these addresses.
+    #[serde(untagged)]
+    At(Addresses),
+}
+
+impl Readership {
+    /// How many prefixes it is told by.
+    pub(crate) fn prefixes(&self) -> usize {
+        match self {
+            Self::EveryoneElse => 0,
+            Self::At(addresses) => addresses.prefixes.len(),
+        }
+    }
+}
+
+impl Default for Readership {
+    fn default() -> Self {
+        Self::At(Addresses::default())
+    }
 }
 
 /// Some addresses, as an answer shows them. Numbers are text: those of IPv6 are more than many a reader of JSON can hold.
@@ -257,18 +284,26 @@ fn difference(standing: &StandingPolicy, wanted: &StandingPolicy) -> Difference 
     }
     difference.statements_removed =
         before.iter().map(|(name, _)| name.clone()).filter(|name| of(&after, name).is_none()).collect();
-    let (before, after) = (standing.admitted_addresses(), wanted.admitted_addresses());
-    difference.admitted = shown(&after.minus(&before));
-    difference.locked_out = shown(&before.minus(&after));
+    difference.admitted = beyond(wanted, standing);
+    difference.locked_out = beyond(standing, wanted);
     difference
 }
 
-fn shown(addresses: &AddressSet) -> Addresses {
-    Addresses {
+/// Whom a policy admits and another does not.
+fn beyond(policy: &StandingPolicy, other: &StandingPolicy) -> Readership {
+    match (policy.admits_everyone(), other.admits_everyone()) {
+        (_, true) => shown(&AddressSet::default()),
+        (true, false) => Readership::EveryoneElse,
+        (false, false) => shown(&policy.admitted_addresses().minus(&other.admitted_addresses())),
+    }
+}
+
+fn shown(addresses: &AddressSet) -> Readership {
+    Readership::At(Addresses {
         ipv4_addresses: addresses.v4().addresses().to_string(),
         ipv6_addresses: addresses.v6().addresses().to_string(),
         prefixes: addresses.prefixes(),
-    }
+    })
 }
 
 fn too_large(proposal: &Proposal, standing: &StandingPolicy, admitted: &Admitted) -> Option<Refusal> {

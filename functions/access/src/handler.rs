@@ -128,6 +128,8 @@ impl Handler {
         let (call, announcement) = match AccessInput::decode(event).map_err(InvocationError::input) {
             Ok(AccessInput::Look(call)) => (call, None),
             Ok(AccessInput::Announced(announcement)) => (AccessCall::default(), Some(announcement)),
+            // What a person mistyped is told to that person.
+            Err(error) if event.get("Records").is_none() => return Err(error),
             Err(error) => return Err(self.refused(error)),
         };
         let doing = format!("keeping who may read s3://{}", self.config.bucket.name);
@@ -166,7 +168,10 @@ impl Handler {
             Err(error) => return refused_or_failed(call, answer, error, None),
         };
         // Read last, and replaced at once: S3 has no condition for it.
-        let standing = self.ports.policy.policy().await.map_err(LookError::Store)?;
+        let standing = match self.ports.policy.policy().await {
+            Ok(standing) => standing,
+            Err(error) => return refused_or_failed(call, answer, LookError::Store(error), None),
+        };
         let decision = decide(&Seen {
             bucket: &self.config.bucket,
             wanted: &wanted,

@@ -249,7 +249,12 @@ impl StandingPolicy {
         }
     }
 
-    /// All addresses that Suitecast's statements admit by themselves, as far as they can be read.
+    /// Whether Suitecast's statements admit everyone.
+    pub fn admits_everyone(&self) -> bool {
+        self.own.iter().any(|statement| sid(statement) == EVERYONE)
+    }
+
+    /// All addresses that Suitecast's statements list, as far as they can be read.
     pub fn admitted_addresses(&self) -> AddressSet {
         self.own.iter().flat_map(prefixes).flatten().collect()
     }

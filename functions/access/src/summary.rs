@@ -17,25 +17,32 @@ pub(crate) fn log(answer: &Answer) {
         readers = answer.readers,
         sync_token = answer.sync_token,
         policy_bytes = answer.policy_bytes,
-        prefixes_admitted = difference.admitted.prefixes.len(),
-        prefixes_locked_out = difference.locked_out.prefixes.len(),
+        prefixes_admitted = difference.admitted.prefixes(),
+        prefixes_locked_out = difference.locked_out.prefixes(),
+        statements_added = ?difference.statements_added,
+        statements_removed = ?difference.statements_removed,
         dry_run = answer.dry_run,
         duration_ms = answer.duration_ms,
         "who may read was looked at",
     );
 }
 
-/// What a look counts for. A dry run counts for nothing: it changed nothing.
+/// What a look counts for. A dry run counts for nothing: it changed nothing. That nothing was refused is counted too, since the
+/// alarm stands until a look says so.
 pub(crate) fn measures(answer: &Answer) -> Measures {
     let measures = Measures::of_run();
     if answer.dry_run {
         return measures;
     }
     match answer.outcome {
-        Outcome::Applied => measures.count(Metric::AccessApplied, 1).count(Metric::AccessInStep, 1),
-        Outcome::InStep => measures.count(Metric::AccessInStep, 1),
+        Outcome::Applied => in_step(measures).count(Metric::AccessApplied, 1),
+        Outcome::InStep => in_step(measures),
         Outcome::WouldApply | Outcome::Superseded | Outcome::Refused => measures,
     }
+}
+
+fn in_step(measures: Measures) -> Measures {
+    measures.count(Metric::AccessInStep, 1).count(Metric::AccessRefused, 0)
 }
 
 /// Tells why access cannot start, in the log and in the metric that its alarm is raised by: with a host name that is no

@@ -8,34 +8,49 @@ pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// For what changes under its name: caches may keep it, and must ask each time.
 pub const REVALIDATE: &str = "public, max-age=0, must-revalidate";
 
-/// `Content-Type` and `Cache-Control` as far as the class of a key tells them; [`object_headers`] looks at the name
-/// too.
-///
-/// ```
-/// use suitecast_archive::{Archives, IMMUTABLE, UnlistedTrees, headers};
-///
-/// let class = Archives::parse("/")?.classify("pool/main/h/hello/hello_2.10-3_amd64.deb", &UnlistedTrees::default());
-/// assert_eq!(headers(&class), (Some("application/vnd.debian.binary-package"), Some(IMMUTABLE)));
-/// # Ok::<(), suitecast_archive::ArchivesError>(())
-/// ```
-pub fn headers(class: &KeyClass) -> (Option<&'static str>, Option<&'static str>) {
-    match class {
-        KeyClass::Pool { path } => (content_type(path.as_str()), Some(IMMUTABLE)),
-        KeyClass::ByHash { .. } => (None, Some(IMMUTABLE)),
-        KeyClass::ReleaseFile { file, .. } => (content_type(file.file_name()), Some(REVALIDATE)),
-        KeyClass::Index | KeyClass::Unlisted { .. } => (None, Some(REVALIDATE)),
-        KeyClass::Private => (Some("application/json"), Some("no-store")),
-        KeyClass::Foreign => (None, None),
+/// For what no reader is to see.
+const PRIVATE: &str = "no-store";
+
+impl KeyClass {
+    /// `Content-Type` and `Cache-Control` of the object of this class under a key.
+    ///
+    /// What an index names, or a digest, is never used for other bytes: those names may be kept for a year. By its ending a
+    /// file outside of `dists/` is told from what changes there (`project/trace/…`, `ls-lR.gz`, an archive's key), and a patch
+    /// beside a `*.diff/Index` from indices.
+    ///
+    /// ```
+    /// use suitecast_archive::{Archives, IMMUTABLE, UnlistedTrees};
+    ///
+    /// let key = "pool/main/h/hello/hello_2.10-3_amd64.deb";
+    /// let class = Archives::parse("/")?.classify(key, &UnlistedTrees::default());
+    /// assert_eq!(class.headers(key), (Some("application/vnd.debian.binary-package"), Some(IMMUTABLE)));
+    /// # Ok::<(), suitecast_archive::ArchivesError>(())
+    /// ```
+    pub fn headers(&self, key: &str) -> (Option<&'static str>, Option<&'static str>) {
+        match self {
+            Self::ByHash { .. } => (None, Some(IMMUTABLE)),
+            Self::Pool { .. } if is_package_file(key) => (content_type(key), Some(IMMUTABLE)),
+            Self::Index if is_patch(key) => (content_type(key), Some(IMMUTABLE)),
+            Self::Pool { .. } | Self::Index | Self::Unlisted { .. } => (content_type(key), Some(REVALIDATE)),
+            Self::ReleaseFile { file, .. } => (content_type(file.file_name()), Some(REVALIDATE)),
+            Self::Private => (content_type(key), Some(PRIVATE)),
+            Self::Foreign => (None, None),
+        }
     }
 }
 
-/// `Content-Type` and `Cache-Control` of an object by its class and key. The patches beside a `*.diff/Index` are told
-/// from indices here: their names are never used twice.
-pub fn object_headers(class: &KeyClass, key: &str) -> (Option<&'static str>, Option<&'static str>) {
-    match class {
-        KeyClass::Index if is_patch(key) => (content_type(key), Some(IMMUTABLE)),
-        KeyClass::Index | KeyClass::Unlisted { .. } => (content_type(key), Some(REVALIDATE)),
-        _ => headers(class),
+/// Whether a file's name is one that `Packages` and `Sources` list: of a package, of its debug symbols, or of a source package
+/// (deb-src-control(5): the `.dsc`, tar archives and their signatures, and the diff of format 1.0).
+fn is_package_file(key: &str) -> bool {
+    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
+    let signed = name.strip_suffix(".asc").unwrap_or(name);
+    let (stem, compression) = Compression::split(signed);
+    let ending = stem.rsplit_once('.').map_or("", |(_, ending)| ending);
+    match ending {
+        "deb" | "udeb" | "ddeb" | "dsc" => compression == Compression::None && signed == name,
+        "tar" => true,
+        "diff" => compression == Compression::Gzip,
+        _ => false,
     }
 }
 
@@ -91,7 +106,11 @@ mod tests {
 
     fn headers_of(key: &str) -> (Option<&'static str>, Option<&'static str>) {
         let unlisted = UnlistedTrees::parse("installer-*").unwrap();
-        object_headers(&Archives::parse("/").unwrap().classify(key, &unlisted), key)
+        Archives::parse("/").unwrap().classify(key, &unlisted).headers(key)
+    }
+
+    fn cache_control_in_a_flat_archive(path: &str) -> Option<&'static str> {
+        Archives::parse("flat:/").unwrap().classify(path, &UnlistedTrees::default()).headers(path).1
     }
 
     #[test]
@@ -99,6 +118,12 @@ mod tests {
         let digest = "0".repeat(64);
         for key in [
             "pool/a_1_all.deb",
+            "pool/a_1_all.udeb",
+            "pool/a_1.dsc",
+            "pool/a_1.orig.tar.xz",
+            "pool/a_1.orig.tar.gz.asc",
+            "pool/a_1.diff.gz",
+            "a-native_1.tar.zst",
             &format!("dists/s/main/by-hash/SHA256/{digest}"),
             "dists/s/main/binary-amd64/Packages.diff/T-2026-01-01-F-2025-12-31.gz",
         ] {
@@ -109,8 +134,21 @@ mod tests {
             "dists/s/main/binary-amd64/Packages.xz",
             "dists/s/main/binary-amd64/Packages.diff/Index",
             "dists/s/main/installer-amd64/current/images/SHA256SUMS",
+            "project/trace/master",
+            "ls-lR.gz",
+            "archive-key.asc",
+            "pool/a_1.dsc.asc",
+            "doc/index.html",
         ] {
             assert_eq!(headers_of(key).1, Some(REVALIDATE), "{key}");
+        }
+        for path in ["a_1_all.deb", "amd64/a_1_all.deb", "a_1.tar.gz"] {
+            assert_eq!(cache_control_in_a_flat_archive(path), Some(IMMUTABLE), "{path}");
+        }
+        // A flat archive's release may list these, and each swap overwrites them.
+        for path in ["SHA256SUMS", "Contents-amd64.gz", "amd64/Release", "Packages.gz", "InRelease", "archive-key.gpg"]
+        {
+            assert_eq!(cache_control_in_a_flat_archive(path), Some(REVALIDATE), "{path}");
         }
         assert_eq!(headers_of(".suitecast/state/1").1, Some("no-store"));
     }

@@ -26,7 +26,7 @@ const MAX_ARCHIVES: usize = 256;
 pub enum Layout {
     /// `dists/` with suites and everything else beside it, as Debian and Ubuntu do.
     Standard,
-    /// One suite whose release files stand at the archive's root, as sources.list reaches with `deb URL ./`.
+    /// One suite whose release files stand at the archive's root, as sources.list reaches with `deb URL /`.
     Flat,
 }
 

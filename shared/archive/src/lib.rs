@@ -45,7 +45,7 @@ pub use compression::Compression;
 pub use date::{DateError, parse_date};
 pub use decoder::MAX_XZ_MEMORY_BYTES;
 pub use digest::{Digest, DigestAlgorithm, DigestError, Digests, Hasher};
-pub use headers::{IMMUTABLE, REVALIDATE, content_type, headers, object_headers};
+pub use headers::{IMMUTABLE, REVALIDATE, content_type};
 pub use index::{
     IndexError, IndexLocation, IndexReader, IndexSummary, MAX_INDEX_ENTRIES, MAX_LINE_BYTES, MAX_STANZA_FIELDS,
     MAX_STANZA_FILES, MAX_UNCOMPRESSED_BYTES, NamedFile,

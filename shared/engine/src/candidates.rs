@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use suitecast_mirror::limits::MAX_CANDIDATES;
 use suitecast_mirror::{Candidate, ReleaseFiles, ReleaseSet, SuiteState, is_authentic};
-use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, ObjectHeaders, PutRequest, WriteCondition, collect};
+use suitecast_store::{ErrorKind, GetCondition, GetRequest, Got, PutRequest, WriteCondition, collect};
 
 use crate::run::Run;
 use crate::{EngineError, private_keys};
@@ -40,11 +40,12 @@ pub(crate) async fn keep(
         what: format!("suite {}: keeping a release that waits", run.suite),
         rule: format!("cannot be written as JSON: {error}"),
     })?;
+    let key = private_keys::candidate(run.suite, &set.identity);
     let request = PutRequest {
-        key: private_keys::candidate(run.suite, &set.identity),
+        headers: private_keys::headers(&key),
+        key,
         bytes: Bytes::from(bytes),
         condition: WriteCondition::Always,
-        headers: ObjectHeaders::default(),
     };
     run.region.put(request).await.map_err(run.failed("keeping a release that waits"))?;
     state.candidates.insert(0, Candidate { identity: set.identity, date: set.release.date });

@@ -185,11 +185,8 @@ pub(crate) async fn stage(
 
 /// Where bytes for `key` are verified.
 pub(crate) fn staging(run: &Run<'_>, key: &str, content: &Content) -> Destination {
-    Destination {
-        key: staging_key(run, key, content),
-        condition: WriteCondition::Always,
-        headers: suitecast_store::ObjectHeaders::default(),
-    }
+    let key = staging_key(run, key, content);
+    Destination { headers: private_keys::headers(&key), key, condition: WriteCondition::Always }
 }
 
 /// Overwrites `key` from its staging key, and removes that.

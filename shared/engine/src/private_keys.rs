@@ -1,7 +1,8 @@
 //! The keys under `.suitecast/` in a region bucket: Suitecast's own, never readable by clients.
 
-use suitecast_archive::{Digest, DigestAlgorithm, SuiteName};
+use suitecast_archive::{Digest, DigestAlgorithm, KeyClass, SuiteName};
 use suitecast_mirror::Identity;
+use suitecast_store::ObjectHeaders;
 
 /// Everything private begins so.
 pub(crate) const PRIVATE: &str = ".suitecast/";
@@ -9,6 +10,12 @@ pub(crate) const PRIVATE: &str = ".suitecast/";
 pub(crate) const STATES: &str = ".suitecast/state/";
 /// One empty object for each key that a suite waits for.
 pub(crate) const MARKERS: &str = ".suitecast/waiting/";
+
+/// The headers that a private object is kept with.
+pub(crate) fn headers(key: &str) -> ObjectHeaders {
+    let (content_type, cache_control) = KeyClass::Private.headers(key);
+    ObjectHeaders { content_type, cache_control }
+}
 
 /// A short, fixed name for any text.
 fn short_digest(text: &str) -> String {

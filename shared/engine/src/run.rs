@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
 /// The headers that an object under this key is served with.
 pub(crate) fn object_headers(settings: &Settings, key: &str) -> ObjectHeaders {
     let class = settings.archives.classify(key, &settings.unlisted);
-    let (content_type, cache_control) = suitecast_archive::object_headers(&class, key);
+    let (content_type, cache_control) = class.headers(key);
     ObjectHeaders { content_type, cache_control }
 }
 

@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use suitecast_archive::SuiteName;
 use suitecast_mirror::SuiteState;
-use suitecast_store::{
-    ETag, ErrorKind, GetCondition, GetRequest, Got, ObjectHeaders, PutRequest, Store, WriteCondition, collect,
-};
+use suitecast_store::{ETag, ErrorKind, GetCondition, GetRequest, Got, PutRequest, Store, WriteCondition, collect};
 
 use crate::limits::MAX_STATE_BYTES;
 use crate::{EngineError, private_keys};
@@ -58,11 +56,12 @@ pub(crate) async fn store(region: &dyn Store, state: &SuiteState, seen: Option<&
         what: doing(),
         rule: format!("the state cannot be written as JSON: {error}"),
     })?;
+    let key = private_keys::state(suite);
     let request = PutRequest {
-        key: private_keys::state(suite),
+        headers: private_keys::headers(&key),
+        key,
         bytes: Bytes::from(bytes.clone()),
         condition: seen.map_or(WriteCondition::Absent, |etag| WriteCondition::Matches(etag.clone())),
-        headers: ObjectHeaders { content_type: Some("application/json"), cache_control: None },
     };
     match region.put(request).await {
         Ok(put) => Ok(Swapped::Stored(put.etag)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use suitecast_mirror::{Awaited, Identity, MissingObjects, SeenKey, SuiteState, Waiting};
-use suitecast_store::{ObjectHeaders, PutRequest, WriteCondition};
+use suitecast_store::{PutRequest, WriteCondition};
 
 use crate::concurrent::try_map;
 use crate::lease::Held;
@@ -21,7 +21,7 @@ pub(crate) async fn mark(run: &Run<'_>, awaited: &[Awaited]) -> Result<BTreeSet<
             key: key.clone(),
             bytes: Bytes::new(),
             condition: WriteCondition::Always,
-            headers: ObjectHeaders::default(),
+            headers: private_keys::headers(key),
         };
         run.region.put(request).await
     })

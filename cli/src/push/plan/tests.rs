@@ -274,7 +274,7 @@ fn objects_are_served_as_the_functions_serve_their_copies() {
     let paths = ["pool/a_1_all.deb", "dists/s/InRelease"];
     for item in items(&files(&paths), &survey(&[], &["dists/s"], &[]), &destination) {
         let class = archives.classify(&item.key, &unlisted);
-        let (content_type, cache_control) = object_headers(&class, &item.key);
+        let (content_type, cache_control) = class.headers(&item.key);
         assert!(content_type.is_some() && cache_control.is_some());
         assert_eq!(item.headers, ObjectHeaders { content_type, cache_control });
     }

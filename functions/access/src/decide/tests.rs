@@ -97,6 +97,11 @@ const TEN: [&str; 10] = [
     "192.0.18.0/24",
 ];
 
+fn at(readership: &Readership) -> &Addresses {
+    let Readership::At(addresses) = readership else { panic!("{readership:?}") };
+    addresses
+}
+
 #[test]
 fn a_bucket_without_a_policy_gets_one_and_a_second_look_finds_it_in_step() {
     let first = Look::at(ranges(PUBLISHED, &TEN)).applied();
@@ -153,8 +158,8 @@ fn a_list_from_the_far_future_is_refused() {
 fn a_tenth_may_be_locked_out_and_not_one_address_more() {
     let standing = Look::at(ranges(PUBLISHED, &TEN)).applied().text;
     let nine = Look::at(ranges(PUBLISHED + 1, &TEN[1..])).over(&standing).applied();
-    assert_eq!(nine.difference.locked_out.prefixes, [TEN[0]]);
-    assert_eq!(nine.difference.locked_out.ipv4_addresses, "256");
+    assert_eq!(at(&nine.difference.locked_out).prefixes, [TEN[0]]);
+    assert_eq!(at(&nine.difference.locked_out).ipv4_addresses, "256");
     let mut one_less = TEN[1..].to_vec();
     one_less[0] = "192.0.2.0/25";
     let more = [
@@ -170,7 +175,7 @@ fn a_tenth_may_be_locked_out_and_not_one_address_more() {
     let refused = Look::at(ranges(PUBLISHED + 1, &one_less)).over(&standing);
     assert_eq!(refused.refused(), Refusal::LocksOut { family: "IPv4", lost: 257, of: 2560 });
     assert!(refused.refused().to_string().contains("dry_run"));
-    assert_eq!(refused.forced().applied().difference.locked_out.ipv4_addresses, "257");
+    assert_eq!(at(&refused.forced().applied().difference.locked_out).ipv4_addresses, "257");
 }
 
 #[test]
@@ -186,6 +191,24 @@ fn the_families_are_counted_apart() {
     Look::at(ranges(PUBLISHED + 1, &kept)).over(&both).applied();
 }
 
+/// Whoever trusts the difference must not be told that instances are locked out when everyone comes, nor that nobody is when
+/// everyone goes.
+#[test]
+fn who_comes_and_goes_with_everyone_is_told() {
+    let own = || OwnReaders { networks: networks("198.51.0.0/16").unwrap(), ..OwnReaders::default() };
+    let nobody = shown(&AddressSet::default());
+    let region = Look::at(ranges(PUBLISHED, &TEN)).own(own()).applied();
+    let everyone = Look::at(Wanted::Everyone).own(own()).over(&region.text).applied();
+    assert_eq!(everyone.difference.admitted, Readership::EveryoneElse);
+    assert_eq!(everyone.difference.locked_out, nobody);
+    let back = Look::at(ranges(PUBLISHED, &TEN)).own(own()).over(&everyone.text).applied();
+    assert_eq!((&back.difference.admitted, &back.difference.locked_out), (&nobody, &Readership::EveryoneElse));
+    let text = serde_json::to_value(&back.difference).unwrap();
+    assert_eq!((&text["locked_out"], &text["admitted"]["ipv4_addresses"]), (&json!("everyone_else"), &json!("0")));
+    // To a bucket without a policy.
+    assert_eq!(Look::at(Wanted::Everyone).applied().difference.admitted, Readership::EveryoneElse);
+}
+
 #[test]
 fn what_the_operator_says_needs_no_force() {
     let own = |text: &str| OwnReaders { networks: networks(text).unwrap(), ..OwnReaders::default() };
@@ -193,7 +216,7 @@ fn what_the_operator_says_needs_no_force() {
     // Networks of the operator's own go, however many addresses that are.
     let without = Look::at(ranges(PUBLISHED, &TEN)).over(&standing).applied();
     assert_eq!(without.difference.statements_removed, ["SuitecastNetworks"]);
-    assert_eq!(without.difference.locked_out.prefixes, ["198.51.0.0/16"]);
+    assert_eq!(at(&without.difference.locked_out).prefixes, ["198.51.0.0/16"]);
     // From everyone, or from all Regions, to the Region.
     let everyone = Look::at(Wanted::Everyone).over(&standing).applied();
     assert_eq!(everyone.difference.statements_added, ["SuitecastEveryone"]);

@@ -11,6 +11,7 @@ use suitecast_testing::MetricsPage;
 
 use super::*;
 use crate::config::access_variable;
+use crate::decide::{Addresses, Readership};
 use crate::document::{AMAZON, md5_of};
 
 const PUBLISHED: u64 = 1_700_000_000;
@@ -159,6 +160,11 @@ fn announcement(sync_token: u64, md5: &str, url: &str) -> Value {
         "TopicArn": "arn:aws:sns:us-east-1:806199016981:AmazonIpSpaceChanged"}}]})
 }
 
+fn at(readership: Readership) -> Addresses {
+    let Readership::At(addresses) = readership else { panic!("{readership:?}") };
+    addresses
+}
+
 #[tokio::test]
 async fn the_schedule_puts_a_policy_and_then_finds_it_in_step() {
     let world = World::new("region");
@@ -169,7 +175,7 @@ async fn the_schedule_puts_a_policy_and_then_finds_it_in_step() {
     assert_eq!((world.metric("AccessApplied"), world.metric("AccessInStep")), (vec![1.0], vec![1.0]));
     assert_eq!(world.answer(json!({})).await.outcome, Outcome::InStep);
     assert_eq!((world.metric("AccessApplied"), world.metric("AccessInStep")), (vec![1.0], vec![1.0, 1.0]));
-    assert_eq!(world.metric("AccessRefused"), [0.0; 0]);
+    assert_eq!(world.metric("AccessRefused"), [0.0, 0.0]);
 }
 
 #[tokio::test]
@@ -178,7 +184,7 @@ async fn an_announcement_brings_what_it_announces() {
     let event = world.publish(PUBLISHED + 1, 11);
     let answer = world.answer(event.clone()).await;
     assert_eq!((answer.outcome, answer.sync_token), (Outcome::Applied, Some(PUBLISHED + 1)));
-    assert_eq!(answer.difference.unwrap().admitted.prefixes, ["192.0.20.0/24"]);
+    assert_eq!(at(answer.difference.unwrap().admitted).prefixes, ["192.0.20.0/24"]);
     assert!(world.standing().unwrap().contains("192.0.20.0/24"));
     assert_eq!(world.answer(event).await.outcome, Outcome::InStep, "SNS may say everything twice");
 }
@@ -191,14 +197,14 @@ async fn a_dry_run_prints_the_policy_and_the_difference_and_writes_nothing() {
     world.publish(PUBLISHED + 1, 11);
     let answer = world.answer(json!({"dry_run": true})).await;
     assert_eq!((answer.outcome, answer.dry_run), (Outcome::WouldApply, true));
-    assert_eq!(answer.difference.unwrap().admitted.prefixes, ["192.0.20.0/24"]);
+    assert_eq!(at(answer.difference.unwrap().admitted).prefixes, ["192.0.20.0/24"]);
     assert!(answer.policy.unwrap().to_string().contains("192.0.20.0/24"));
     // Half of them gone: what is in the way is the answer, with what would be done.
     world.publish(PUBLISHED + 1, 5);
     let answer = world.answer(json!({"dry_run": true})).await;
     assert_eq!(answer.outcome, Outcome::Refused);
     assert!(answer.reason.unwrap().contains("locks out 1280 of the 2560 IPv4 addresses"));
-    assert_eq!(answer.difference.unwrap().locked_out.prefixes.len(), 5);
+    assert_eq!(at(answer.difference.unwrap().locked_out).prefixes.len(), 5);
     assert!(answer.policy.is_some());
     *world.place.0.lock().unwrap() = Some(b"{".to_vec());
     assert_eq!(world.answer(json!({"dry_run": true})).await.outcome, Outcome::Refused);
@@ -217,8 +223,7 @@ async fn every_bad_input_is_a_clear_error_and_an_alarm_and_the_policy_stays() {
     world.refuses(announcement(PUBLISHED + 1, "5", AMAZON), "md5").await;
     world.refuses(announcement(PUBLISHED + 1, &"0".repeat(32), "https://example.com/"), "https://example.com/").await;
     world.refuses(json!({"Records": [{"Sns": {"Message": "hello"}}]}), "not JSON").await;
-    world.refuses(json!({"Records": []}), "expected an SNS event").await;
-    world.refuses(json!({"dryrun": true}), "dryrun").await;
+    world.refuses(json!({"Records": []}), "expected an announcement").await;
     // Cut off, with and without an announcement.
     put(&bytes[..bytes.len() - 1]);
     world.refuses(right, "not what was announced").await;
@@ -269,6 +274,36 @@ async fn a_policy_that_may_not_be_read_is_not_taken_for_none() {
     world.publish(PUBLISHED + 1, 10);
     *world.bucket.fails.lock().unwrap() = Some(ErrorKind::AccessDenied);
     world.refuses(json!({}), "get the policy of s3://b").await;
+    // Whoever only asks is answered, and wakes nobody.
+    world.metrics.clear();
+    let answer = world.answer(json!({"dry_run": true})).await;
+    assert_eq!(answer.outcome, Outcome::Refused);
+    assert!(answer.reason.unwrap().contains("get the policy of s3://b"));
+    assert_eq!(world.metrics.text(), "");
+}
+
+#[tokio::test]
+async fn what_a_person_mistyped_raises_no_alarm() {
+    let world = World::in_force().await;
+    world.metrics.clear();
+    let error = world.handle(json!({"dryrun": true})).await.unwrap_err();
+    assert_eq!(error.kind(), "InputError");
+    assert!(Chain(&error).to_string().contains("dryrun"));
+    assert_eq!(world.metric("AccessRefused"), [0.0; 0]);
+}
+
+/// Else it would go by itself, an hour after a refusal that the next look a day later repeats.
+#[tokio::test]
+async fn a_look_that_finds_all_in_step_ends_the_alarm() {
+    let world = World::in_force().await;
+    world.publish(PUBLISHED + 1, 5);
+    world.refuses(json!({}), "more than a tenth").await;
+    for outcome in [Outcome::Applied, Outcome::InStep] {
+        world.publish(PUBLISHED + 1, 10);
+        world.metrics.clear();
+        assert_eq!(world.answer(json!({})).await.outcome, outcome);
+        assert_eq!(world.metric("AccessRefused"), [0.0]);
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{EnvelopeError, call, json, records, unexpected};
 
 /// What access takes, for errors and people.
-pub const ACCESS_INPUTS: &str = "an SNS event of the topic AmazonIpSpaceChanged, \
+pub const ACCESS_INPUTS: &str = "an announcement of the topic AmazonIpSpaceChanged, from a queue or from SNS, \
                                  or {} with \"dry_run\" and \"force\" as wanted";
 
 /// What the body of an announcement holds.
@@ -46,18 +46,6 @@ pub struct Announcement {
 }
 
 #[derive(Deserialize)]
-struct Sns {
-    #[serde(rename = "Sns")]
-    sns: Notification,
-}
-
-#[derive(Deserialize)]
-struct Notification {
-    #[serde(rename = "Message")]
-    message: String,
-}
-
-#[derive(Deserialize)]
 struct Message {
     synctoken: String,
     md5: String,
@@ -72,7 +60,7 @@ impl AccessInput {
     pub fn decode(event: &Value) -> Result<Self, EnvelopeError> {
         if let Some(records) = records(event) {
             let announcements: Vec<Announcement> = records.iter().map(announcement).collect::<Result<_, _>>()?;
-            // SNS sends one record; of several the newest speaks for all, since each document replaces those before it.
+            // One record comes at a time; of several the newest speaks for all, since each document replaces those before it.
             let newest = announcements.into_iter().max_by_key(|announcement| announcement.sync_token);
             return newest.map(Self::Announced).ok_or_else(|| unexpected(event, ACCESS_INPUTS));
         }
@@ -85,8 +73,10 @@ impl AccessInput {
 
 fn announcement(record: &Value) -> Result<Announcement, EnvelopeError> {
     const WHAT: &str = "announcement";
-    let Sns { sns } = call(record, "SNS record", ACCESS_INPUTS)?;
-    let Message { synctoken, md5, url } = call(&json(&sns.message, ANNOUNCEMENT)?, WHAT, ANNOUNCEMENT)?;
+    // The topic's message, as the queue holds it (raw delivery), or as SNS hands it to a function.
+    let text = ["/body", "/Sns/Message"].into_iter().find_map(|place| record.pointer(place)?.as_str());
+    let message = json(text.ok_or_else(|| unexpected(record, ACCESS_INPUTS))?, ANNOUNCEMENT)?;
+    let Message { synctoken, md5, url } = call(&message, WHAT, ANNOUNCEMENT)?;
     let bad = |detail: &str| EnvelopeError::BadField { what: WHAT, detail: detail.to_owned(), expected: ANNOUNCEMENT };
     let sync_token = synctoken.parse().map_err(|_| bad("synctoken is no number of seconds"))?;
     let is_md5 = md5.len() == 32 && md5.chars().all(|character| character.is_ascii_hexdigit());

@@ -288,7 +288,9 @@ fn access_takes_announcements_and_calls_and_nothing_else() {
         md5: "d41d8cd98f00b204e9800998ecf8427e".to_owned(),
         url: "https://ip-ranges.amazonaws.com/ip-ranges.json".to_owned(),
     };
-    assert_eq!(AccessInput::decode(&announced(&message)), Ok(AccessInput::Announced(expected)));
+    assert_eq!(AccessInput::decode(&announced(&message)), Ok(AccessInput::Announced(expected.clone())));
+    let queued = json!({"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": message.to_string()}]});
+    assert_eq!(AccessInput::decode(&queued), Ok(AccessInput::Announced(expected)));
     let call = |dry_run, force| Ok(AccessInput::Look(AccessCall { dry_run, force }));
     assert_eq!(AccessInput::decode(&json!({})), call(false, false));
     assert_eq!(AccessInput::decode(&json!({"dry_run": true})), call(true, false));
@@ -306,6 +308,7 @@ fn access_takes_announcements_and_calls_and_nothing_else() {
         json!([]),
         json!({"Records": []}),
         json!({"Records": [{}]}),
+        json!({"Records": [{"eventSource": "aws:sqs", "body": "hello"}]}),
         json!({"force": "yes"}),
         json!({"forced": true}),
     ] {

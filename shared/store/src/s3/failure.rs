@@ -203,7 +203,8 @@ fn advice(kind: ErrorKind) -> &'static str {
         }
         ErrorKind::Conflict => "another conditional write of the key was under way: look again and repeat",
         ErrorKind::AccessDenied => {
-            "check the role of the caller, the bucket policy and the key policy; without s3:ListBucket an absent key also reads as denied"
+            "check the role of the caller, the bucket policy and the key policy, and for a policy that admits everyone Block Public Access; \
+             without s3:ListBucket an absent key also reads as denied"
         }
         ErrorKind::ExpiredCredentials => "the credentials have expired: get new ones, then repeat",
         ErrorKind::Throttled => {

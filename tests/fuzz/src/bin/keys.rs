@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use suitecast_archive::{
     ArchivePath, Archives, Compression, Digest, DigestAlgorithm, IndexKind, KeyClass, Pattern, Scope, SuiteName,
-    UnlistedTrees, by_hash_path, object_headers, parse_by_hash, parse_date,
+    UnlistedTrees, by_hash_path, parse_by_hash, parse_date,
 };
 use suitecast_fuzz::{assert_presentable, assert_stays_inside};
 
@@ -55,7 +55,7 @@ fn paths(directory: &str, text: &str) {
 fn keys(archives: &Archives, key: &str) {
     let unlisted = UnlistedTrees::parse("installer-*,signed").unwrap_or_default();
     let class = archives.classify(key, &unlisted);
-    let _ = object_headers(&class, key);
+    let _ = class.headers(key);
     match class {
         KeyClass::Pool { path } | KeyClass::ByHash { path, .. } => {
             assert_stays_inside(path.as_str());
