@@ -13,6 +13,8 @@ MASTER_BUCKET = "archive-master"
 MASTER_REGION = "us-east-1"
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-2")
 STACK_SECONDS = 60
+# Uploads, suites, and announcements of address ranges.
+EVENT_SOURCES = 3
 READY_SECONDS = 60
 POLL_SECONDS = 0.1
 
@@ -166,8 +168,8 @@ def _mend_event_sources(cloud, stack):
     """The local cloud keeps a number that came from a parameter as text, and its pollers fail on it: say it as a number."""
     client = cloud.client("lambda", stack.region)
     mappings = client.list_event_source_mappings()["EventSourceMappings"]
-    if len(mappings) != 2:
-        raise RuntimeError(f"expected two event source mappings in {stack.region}, found {len(mappings)}")
+    if len(mappings) != EVENT_SOURCES:
+        raise RuntimeError(f"expected {EVENT_SOURCES} event source mappings in {stack.region}, found {len(mappings)}")
     for mapping in mappings:
         concurrency = int(mapping["ScalingConfig"]["MaximumConcurrency"])
         client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": concurrency})

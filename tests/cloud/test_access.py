@@ -226,19 +226,19 @@ class TheTemplateOpensNoMoreThanItMust(unittest.TestCase):
 
     def test_amazons_topic_alone_announces_and_in_every_region(self):
         topic = "arn:aws:sns:us-east-1:806199016981:AmazonIpSpaceChanged"
-        queue = {"Fn::GetAtt": ["AnnouncementsQueue", "Arn"]}
+        queue = {"GetAtt": "AnnouncementsQueue.Arn"}
         subscription = self.resources["AnnouncementsSubscription"]
         wanted = {"TopicArn": topic, "Region": "us-east-1", "Protocol": "sqs", "Endpoint": queue, "RawMessageDelivery": True}
         self.assertEqual(subscription["Properties"], wanted)
         self.assertEqual(subscription["Condition"], "HearsOfAddresses")
-        of_amazon = {"Fn::Equals": [{"Ref": "AWS::Partition"}, "aws"]}
-        self.assertEqual(self.template["Conditions"]["HearsOfAddresses"], {"Fn::And": [{"Condition": "IsRegion"}, of_amazon]})
+        of_amazon = {"Equals": [{"Ref": "AWS::Partition"}, "aws"]}
+        self.assertEqual(self.template["Conditions"]["HearsOfAddresses"], {"And": [{"Condition": "IsRegion"}, of_amazon]})
         policy = self.resources["AnnouncementsQueuePolicy"]["Properties"]
         self.assertEqual(policy["Queues"], [{"Ref": "AnnouncementsQueue"}])
         (statement,) = policy["PolicyDocument"]["Statement"]
         self.assertEqual((statement["Effect"], statement["Action"], statement["Resource"]), ("Allow", "sqs:SendMessage", queue))
         # Of a Region that must be enabled first SNS delivers under the other name.
-        regional = {"Fn::Sub": "sns.${AWS::Region}.amazonaws.com"}
+        regional = {"Sub": "sns.${AWS::Region}.amazonaws.com"}
         self.assertEqual(statement["Principal"], {"Service": ["sns.amazonaws.com", regional]})
         self.assertEqual(statement["Condition"], {"ArnEquals": {"aws:SourceArn": topic}})
 
