@@ -3,8 +3,9 @@
 import unittest
 
 from clients.archive import NAMES, SUITE, RealArchive, WithArchive
-from clients.client import REGION, Client
+from clients.client import EXAMPLES, REGION, Client
 from clients.server import Server
+from cloud.paths import ROOT
 
 IN_RELEASE = f"dists/{SUITE}/InRelease"
 
@@ -16,6 +17,11 @@ class TheSourceLine(WithArchive):
 
     def client(self, server, key=None, **how):
         return Client(self.new_directory(), "region", {REGION: server.url}, key or self.archive.key, **how)
+
+    def test_is_the_one_that_the_readme_shows(self):
+        example = (EXAMPLES / "region" / "archive.sources").read_text()
+        fields = "\n".join(line for line in example.splitlines() if not line.startswith("#"))
+        self.assertTrue(fields in (ROOT / "README.md").read_text(), fields)
 
     def test_reads_a_region(self):
         with Server(self.archive.tree) as region:

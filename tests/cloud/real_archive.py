@@ -194,6 +194,14 @@ class RealArchive:
         self._gpg("--armor", "--output", suite / "Release.gpg", "--detach-sign", suite / "Release")
         self._gpg("--output", suite / "InRelease", "--clearsign", suite / "Release")
 
+    def publish_flat(self, directory):
+        """A signed flat archive of the pool's packages, in this directory. apt-ftparchive writes `./` before the name of each."""
+        for file in (self.tree / "pool").rglob("*.deb"):
+            shutil.copyfile(file, directory / file.name)
+        (directory / "Packages").write_text(_run([self._ftparchive, "packages", "."], cwd=directory).stdout)
+        (directory / "Release").write_text(_run([self._ftparchive, "release", "."], cwd=directory).stdout)
+        self._gpg("--output", directory / "InRelease", "--clearsign", directory / "Release")
+
     def files(self):
         """Every file of the tree: key -> bytes."""
         files = (path for path in sorted(self.tree.rglob("*")) if path.is_file())

@@ -24,10 +24,10 @@ fn maker() -> ArchiveMaker {
     ArchiveMaker::new(5).suite("bookworm")
 }
 
-/// An event batch of n new pool objects: n conditional copies and at most 2 further requests, whether a suite waits or
-/// not.
+/// An event batch of new pool objects: a conditional copy for each key of theirs and at most 2 further requests, whether a suite
+/// waits or not.
 #[tokio::test]
-async fn an_event_batch_takes_a_copy_an_object_and_hardly_more() {
+async fn an_event_batch_takes_a_copy_a_key_and_hardly_more() {
     let generations = maker().history(2).unwrap();
     for waits in [false, true] {
         for n in [1, 10, BATCH_SIZE] {
@@ -41,15 +41,18 @@ async fn an_event_batch_takes_a_copy_an_object_and_hardly_more() {
             // The first is there already, with other bytes: a copy without a condition would overwrite it.
             world.s3.plant(REGION, "pool/new/file-0.deb", "already here").unwrap();
             for number in 0..n {
-                world.upload(&format!("pool/new/file-{number}.deb"), format!("new {number}"));
+                // Every other one has a second key.
+                let name = if number % 2 == 0 { "file" } else { "g++" };
+                world.upload(&format!("pool/new/{name}-{number}.deb"), format!("new {number}"));
             }
+            let keys = n + n / 2;
             world.s3.forget_requests();
             let reports = world.replicate().await;
             assert_eq!(reports.len(), 1);
             let counts = world.s3.count(|_| true);
             let copies =
                 world.s3.count(|request| request.operation == S3Operation::CopyObject && request.bucket == REGION);
-            assert_eq!(copies.requests, u64::try_from(n).unwrap());
+            assert_eq!(copies.requests, u64::try_from(keys).unwrap());
             assert!(counts.requests - copies.requests <= BATCH_FURTHER_REQUESTS, "{}", by_operation(&counts));
             assert_eq!(world.s3.count(|request| request.status == 412).requests, 1);
             assert_eq!(world.s3.peek(REGION, "pool/new/file-0.deb").unwrap(), "already here");
