@@ -110,7 +110,7 @@ bench: $(CLOUD)/.installed build-cli ## Requests and memory at the size of Debia
 	$(CLOUD_PYTHON) -m bench.push
 
 .PHONY: mutants
-mutants: $(MUTANTS) ## That tests notice when the code of mirror and engine is changed: FILE=shared/engine/src/lease.rs for less, VERIFY=15 to try verdicts by builds of their own
+mutants: $(MUTANTS) ## That tests notice when the code of mirror and engine is changed: FILE=shared/engine/src/lease.rs for less (several with blanks), VERIFY=15 to try verdicts by builds of their own
 	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 python3 -u -m mutants --program $(MUTANTS) $(if $(FILE),--file "$(FILE)") $(if $(VERIFY),--verify $(VERIFY))
 
 ##@ Running it

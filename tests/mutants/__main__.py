@@ -182,7 +182,7 @@ def line(title, kinds):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--program", required=True, help="where cargo-mutants is")
-    arguments.add_argument("--file", help="only what this file holds")
+    arguments.add_argument("--file", default="", help="only what these files hold, with blanks between them")
     arguments.add_argument("--again", action="store_true", help="only what was missed the last time")
     arguments.add_argument("--quick", action="store_true", help="without the tests that take long: what only they notice counts as missed")
     arguments.add_argument("--workers", type=int, default=2, help="how many tests run side by side")
@@ -196,10 +196,13 @@ def main():
     if options.verify:
         seed = random.randrange(1 << 32) if options.seed is None else options.seed
         return 0 if verify(mutants, record, options.verify, seed) else 1
+    files = options.file.split()
+    if absent := set(files) - {mutant.file for mutant in mutants}:
+        arguments.error(f"nothing to change in {' '.join(sorted(absent))}: name files of mirror and engine as git does")
     numbers = [
         number
         for number, mutant in enumerate(mutants)
-        if (not options.file or mutant.file == options.file) and (not options.again or record.was_missed(mutant))
+        if (not files or mutant.file in files) and (not options.again or record.was_missed(mutant))
     ]
     judge_all(mutants, numbers, options.workers, record, options.quick)
     for name in record.survivors():
