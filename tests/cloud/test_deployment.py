@@ -4,6 +4,7 @@ import json
 import unittest
 
 from cloud import LocalCloud, deploy
+from cloud.template import load_template
 
 
 class TheTemplateDeploys(unittest.TestCase):
@@ -96,6 +97,17 @@ class TheTemplateDeploys(unittest.TestCase):
             cloud.client("s3", region).put_object(Bucket=stack.bucket, Key="pool/kept.deb", Body=b"kept")
             again = deploy(cloud, regions=(region,), parameters={"CreateRegionBucket": "false"})
             self.assertEqual(again.read(region, "pool/kept.deb"), b"kept")
+
+
+class TheTemplateSays(unittest.TestCase):
+    """What takes days to happen, read where it is written."""
+
+    def test_what_runs_that_died_left_behind_goes_and_nothing_else_of_a_region_bucket(self):
+        rules = load_template()["Resources"]["RegionBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+        self.assertEqual(expiring, {".suitecast/staging/": 7})
+        ends = {"ExpirationInDays", "ExpirationDate", "NoncurrentVersionExpiration", "Transitions", "Transition"}
+        self.assertEqual([rule["Id"] for rule in rules if ends & set(rule)], ["StagedByRunsThatDied"])
 
 
 if __name__ == "__main__":
