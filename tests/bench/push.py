@@ -1,4 +1,4 @@
-"""`suitecast push` beside `s5cmd sync` and `rclone sync`: the same trees, the same store, the same concurrency, one run.
+"""`suitecast push` beside `s5cmd sync`, `rclone sync` and `aws s3 sync`: the same trees, the same store, the same concurrency, one run.
 
     python -m bench.push [--files N] [--bytes N] [--unchanged N] [--runs N] [--concurrency N]
 
@@ -42,10 +42,18 @@ def uploaders(program, concurrency):
             *(CLOUD_TOOLS / "rclone", "--config", os.devnull, "sync", "--s3-no-check-bucket", "--transfers", workers),
             *("--checkers", workers, tree, f"store:{bucket}"),
         ],
+        "aws s3 sync": lambda tree, bucket: [CLOUD_TOOLS / "aws", "s3", "sync", "--only-show-errors", tree, f"s3://{bucket}"],
     }
 
 
-def environment(endpoint):
+def aws_config(directory, concurrency):
+    """The file by which `aws` is told what the others are told on their command lines."""
+    path = Path(directory) / "aws-config"
+    path.write_text(f"[default]\ns3 =\n    max_concurrent_requests = {concurrency}\n    addressing_style = path\n")
+    return path
+
+
+def environment(endpoint, config):
     """What each of them needs to find the store."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_", "S3_"))}
     rclone = {"TYPE": "s3", "PROVIDER": "SeaweedFS", "ENV_AUTH": "true", "ENDPOINT": endpoint, "FORCE_PATH_STYLE": "true"}
@@ -56,7 +64,7 @@ def environment(endpoint):
         "AWS_ENDPOINT_URL": endpoint,
         "S3_ENDPOINT_URL": endpoint,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_CONFIG_FILE": str(config),
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     } | {f"RCLONE_CONFIG_STORE_{name}": value for name, value in rclone.items()}
 
@@ -64,9 +72,10 @@ def environment(endpoint):
 class Bench:
     """A store, and the uploaders that are compared on it."""
 
-    def __init__(self, store, arguments):
+    def __init__(self, store, arguments, config):
         self.store = store
         self.arguments = arguments
+        self.config = config
         self.uploaders = uploaders(arguments.program, arguments.concurrency)
         self.client = boto3.client(
             "s3",
@@ -91,9 +100,8 @@ class Bench:
         """Seconds that one call takes."""
         command = [str(word) for word in self.uploaders[name](tree, bucket)]
         began = time.monotonic()
-        done = subprocess.run(
-            command, env=environment(endpoint or self.store.endpoint), capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS
-        )
+        variables = environment(endpoint or self.store.endpoint, self.config)
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=COMMAND_SECONDS)
         seconds = time.monotonic() - began
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -166,7 +174,7 @@ def main():
     parser.add_argument("--program", type=Path, default=ROOT / "target" / "release" / "suitecast")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="suitecast-bench-") as directory, Store() as store:
-        bench = Bench(store, arguments)
+        bench = Bench(store, arguments, aws_config(directory, arguments.concurrency))
         large, many = Path(directory) / "large", Path(directory) / "many"
         files = make_tree(large, arguments.files, arguments.bytes)
         sending = bench.sending(large, files)

@@ -1,9 +1,12 @@
-"""Archives for benchmarks: so many packages of so many bytes, with the indices that name them."""
+"""Archives for benchmarks: so many packages of so many bytes, with the indices that name them, laid out as Debian's are."""
 
 import gzip
 import hashlib
 import random
 from pathlib import Path
+
+PACKAGES_OF_A_SOURCE = 2
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def make_tree(directory, files, file_bytes, seed=1):
@@ -12,8 +15,12 @@ def make_tree(directory, files, file_bytes, seed=1):
     chance = random.Random(seed)
     stanzas = []
     for number in range(files):
-        name = f"package-{number:05}"
-        path = f"pool/main/{name[-2:]}/{name}/{name}_1.0_amd64.deb"
+        # pool/main/<letter>/<source>/, a directory for every few files.
+        source_number = number // PACKAGES_OF_A_SOURCE
+        letter = LETTERS[source_number % len(LETTERS)]
+        source = f"{letter}-source-{source_number:05}"
+        name = f"{source}-{number % PACKAGES_OF_A_SOURCE}"
+        path = f"pool/main/{letter}/{source}/{name}_1.0_amd64.deb"
         content = chance.randbytes(file_bytes)
         _write(directory / path, content)
         digest = hashlib.sha256(content).hexdigest()

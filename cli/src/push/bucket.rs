@@ -12,15 +12,14 @@ use super::plan::ListedObject;
 use super::record::{MAX_RECORD_BYTES, Record, record_key};
 use super::tree::TreeFile;
 
-/// Files in a directory of the tree above which the directories in it are listed one by one: what one page of a listing
-/// holds.
-const FOLDED_ABOVE: usize = 1_000;
+/// Objects on one page of a listing, the most that S3 gives.
+const PAGE_OBJECTS: usize = 1_000;
 
 /// Every object below a prefix.
 ///
 /// The pages of a listing come one after the other, and wait for the network most of the time. So where the tree has more
-/// than a page of files, its directories are listed side by side: the tree says where it is worth it, the bucket what
-/// directories there are, and nothing rests on the order in which a store lists.
+/// than a page of files, its directories are listed side by side, unless that took more requests than the pages: the tree
+/// says where it is worth it, the bucket what directories there are, and nothing rests on the order in which a store lists.
 pub(crate) async fn listing(
     store: &dyn Store,
     prefix: &str,
@@ -33,7 +32,7 @@ pub(crate) async fn listing(
     loop {
         while running.len() < concurrency {
             let Some(directory) = waiting.pop() else { break };
-            let is_folded = files_below(files, directory.strip_prefix(prefix).unwrap_or_default()) > FOLDED_ABOVE;
+            let is_folded = is_worth_folding(files, directory.strip_prefix(prefix).unwrap_or_default());
             running.push(list_directory(store, directory, is_folded));
         }
         let Some(listed) = running.next().await else {
@@ -45,10 +44,30 @@ pub(crate) async fn listing(
     }
 }
 
-/// How many files of the tree, which are in order, have paths that begin so.
-fn files_below(files: &[TreeFile], start: &str) -> usize {
+/// Whether the directories in one of the tree are listed one by one: it has more files than a page, and no more directories
+/// than its files have pages. In Debian's `pool/main/l/`, with a directory for every source, each would cost a request for two
+/// or three files.
+fn is_worth_folding(files: &[TreeFile], directory: &str) -> bool {
+    let below = files_below(files, directory);
+    let pages = below.len() / PAGE_OBJECTS;
+    below.len() > PAGE_OBJECTS && directories_in(below, directory) <= pages
+}
+
+/// The files of the tree, which are in order, whose paths begin so.
+fn files_below<'a>(files: &'a [TreeFile], start: &str) -> &'a [TreeFile] {
     let first = files.partition_point(|file| file.path.as_str() < start);
-    files.get(first..).map_or(0, |rest| rest.partition_point(|file| file.path.starts_with(start)))
+    let rest = files.get(first..).unwrap_or_default();
+    rest.get(..rest.partition_point(|file| file.path.starts_with(start))).unwrap_or_default()
+}
+
+/// How many directories these files of one, in order, lie in.
+fn directories_in(files: &[TreeFile], directory: &str) -> usize {
+    let mut names: Vec<&str> = files
+        .iter()
+        .filter_map(|file| Some(file.path.get(directory.len()..)?.split_once('/')?.0))
+        .collect();
+    names.dedup();
+    names.len()
 }
 
 type Directory = (Vec<(String, ListedObject)>, Vec<String>);
@@ -131,5 +150,33 @@ mod tests {
             assert_eq!(found, keys);
             assert_eq!(s3.requests().len() > 3, is_split, "{}", s3.requests().len());
         }
+    }
+
+    /// Lists a bucket that holds these files and no others: how many requests that took.
+    async fn requests_of(mut files: Vec<TreeFile>) -> usize {
+        let s3 = StrictS3::new(|| Timestamp::UNIX_EPOCH);
+        s3.create_bucket("master", BucketSettings::in_region("us-east-1"));
+        files.sort_by(|one, two| one.path.cmp(&two.path));
+        for file in &files {
+            s3.plant("master", &file.path, "1").unwrap();
+        }
+        assert_eq!(listing(&s3.bucket("master"), "", &files, 64).await.unwrap().len(), files.len());
+        s3.requests().len()
+    }
+
+    #[tokio::test]
+    async fn a_directory_for_every_source_costs_pages_and_not_a_request_each() {
+        let path = |number| format!("pool/main/p/package-{:04}/{number}.deb", number % 1_200);
+        let files = (0..2_500).map(|number| TreeFile { path: path(number), size: 1 }).collect();
+        // The root, pool/, main/, and the three pages of p/.
+        assert_eq!(requests_of(files).await, 6);
+    }
+
+    #[tokio::test]
+    async fn few_directories_of_many_files_are_listed_side_by_side() {
+        let path = |number| format!("pool/{}/{number:05}.deb", number % 3);
+        let files = (0..3_300).map(|number| TreeFile { path: path(number), size: 1 }).collect();
+        // The root, pool/, and the two pages of each of its three.
+        assert_eq!(requests_of(files).await, 8);
     }
 }
