@@ -62,10 +62,8 @@ fn files_below<'a>(files: &'a [TreeFile], start: &str) -> &'a [TreeFile] {
 
 /// How many directories these files of one, in order, lie in.
 fn directories_in(files: &[TreeFile], directory: &str) -> usize {
-    let mut names: Vec<&str> = files
-        .iter()
-        .filter_map(|file| Some(file.path.get(directory.len()..)?.split_once('/')?.0))
-        .collect();
+    let mut names: Vec<&str> =
+        files.iter().filter_map(|file| Some(file.path.get(directory.len()..)?.split_once('/')?.0)).collect();
     names.dedup();
     names.len()
 }

@@ -15,13 +15,15 @@
 //!
 //! What none of them tells is sent. Sizes that differ settle it before all of this.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use suitecast_archive::{Archives, Digest, DigestAlgorithm, Digests, KeyClass, ReleaseFile, UnlistedTrees};
+use suitecast_archive::{
+    Archives, Digest, DigestAlgorithm, Digests, KeyClass, Layout, ReleaseFile, UnlistedTrees,
+};
 use suitecast_store::{ETag, ObjectHeaders};
 
 use super::selection::Selection;
-use super::survey::{Survey, Wanted};
+use super::survey::{Extent, Survey, Wanted};
 use super::tree::TreeFile;
 
 /// The order in which files go up, each phase ended before the next is begun: what is named comes before what names it, so
@@ -246,10 +248,13 @@ pub(crate) struct Destination<'a> {
 /// The objects that the chosen files of a tree become, in the order in which they are sent: by phase, and in each the
 /// largest first, since a large file at the end would be waited for alone.
 pub(crate) fn items(files: &[TreeFile], survey: &Survey, destination: &Destination<'_>) -> Vec<Item> {
-    let is_everything_chosen = survey.is_everything_chosen();
+    let is_sent = |file: &&TreeFile| match survey.extent {
+        Extent::Everything => true,
+        Extent::ChosenSuites => survey.wanted.get(&file.path).is_some_and(|wanted| wanted.is_chosen),
+    };
     let mut items: Vec<Item> = files
         .iter()
-        .filter(|file| is_everything_chosen || survey.wanted.get(&file.path).is_some_and(|wanted| wanted.is_chosen))
+        .filter(is_sent)
         .filter_map(|file| {
             let key = format!("{}{}", destination.prefix, file.path);
             let class = destination.archives.classify(&key, destination.unlisted);
@@ -283,9 +288,9 @@ fn expected(class: &KeyClass, wanted: Option<&Wanted>) -> Expected {
     }
 }
 
-/// The keys that may be deleted once the releases are up: what is not in the tree and what no index there names. Where only
-/// some suites are sent, only keys in the directories of those: the pool belongs to all of them. Suitecast's own keys never,
-/// nor what the options leave out.
+/// The keys that may be deleted once the releases are up: what is not in the tree and what no index there names. Where suites
+/// were chosen, only what is certain to be theirs ([`in_chosen_suites`]). Suitecast's own keys never, nor what the options
+/// leave out.
 pub(crate) fn deletions(
     listing: &HashMap<String, ListedObject>,
     files: &[TreeFile],
@@ -293,8 +298,8 @@ pub(crate) fn deletions(
     selection: &Selection,
     destination: &Destination<'_>,
 ) -> Vec<String> {
-    let in_tree: std::collections::HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let (is_everything_chosen, directories) = (survey.is_everything_chosen(), survey.directories());
+    let in_tree: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let chosen = (survey.extent == Extent::ChosenSuites).then(|| in_chosen_suites(listing, survey, destination));
     let mut keys: Vec<String> = listing
         .keys()
         .filter(|key| destination.archives.classify(key, destination.unlisted) != KeyClass::Private)
@@ -303,11 +308,46 @@ pub(crate) fn deletions(
                 selection.holds(path) && !in_tree.contains(path) && !survey.wanted.contains_key(path)
             })
         })
-        .filter(|key| is_everything_chosen || directories.is_in_chosen(key))
+        .filter(|key| chosen.as_ref().is_none_or(|chosen| chosen.contains(key.as_str())))
         .cloned()
         .collect();
     keys.sort_unstable();
     keys
+}
+
+/// The keys that are certain to belong to the chosen suites alone: the indices and release files in their directories, and
+/// not in that of another suite there, be it one that only the bucket knows. The pool belongs to all suites of an archive,
+/// and the tree need not hold them all.
+fn in_chosen_suites<'a>(
+    listing: &'a HashMap<String, ListedObject>,
+    survey: &Survey,
+    destination: &Destination<'_>,
+) -> HashSet<&'a str> {
+    let mut directories = survey.directories();
+    let mut of_a_suite = Vec::new();
+    for key in listing.keys() {
+        let class = destination.archives.classify(key, destination.unlisted);
+        if let KeyClass::ReleaseFile { suite, .. } = &class {
+            directories.add_foreign(suite.directory_key_prefix());
+        } else if is_release_below_flat(key, destination.archives) {
+            directories.add_foreign(directory_of(key).to_owned());
+        }
+        if !matches!(class, KeyClass::Pool { .. } | KeyClass::Foreign | KeyClass::Private) {
+            of_a_suite.push(key.as_str());
+        }
+    }
+    of_a_suite.into_iter().filter(|key| directories.is_in_chosen(key)).collect()
+}
+
+/// Whether a key is a release file in a directory of a flat archive: then another archive lies there that nobody told of.
+fn is_release_below_flat(key: &str, archives: &Archives) -> bool {
+    let is_flat = archives.archive_of_key(key).is_some_and(|archive| archive.layout == Layout::Flat);
+    is_flat && key.rsplit_once('/').is_some_and(|(_, name)| ReleaseFile::from_file_name(name).is_some())
+}
+
+/// The directory of a key, with its slash.
+fn directory_of(key: &str) -> &str {
+    key.rfind('/').and_then(|end| key.get(..=end)).unwrap_or_default()
 }
 
 #[cfg(test)]

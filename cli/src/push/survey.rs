@@ -50,9 +50,21 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// What a push is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Extent {
+    /// The whole tree, as the whole of what lies below the prefix.
+    #[default]
+    Everything,
+    /// Some suites with what they name, whatever else the tree or the bucket may hold.
+    ChosenSuites,
+}
+
 /// What was found out of a tree.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
+    /// What is sent of it.
+    pub(crate) extent: Extent,
     /// What is said of files, by path relative to the tree. A file that is named and not there is among them.
     pub(crate) wanted: HashMap<String, Wanted>,
     /// The suites of the tree, all of them.
@@ -67,23 +79,22 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
-    /// Whether all suites of the tree are sent.
-    pub(crate) fn is_everything_chosen(&self) -> bool {
-        self.chosen.len() == self.suites.len()
-    }
-
-    /// The directories of the suites, to ask where keys lie.
+    /// The directories of the tree's suites, to ask where keys lie.
     pub(crate) fn directories(&self) -> Directories {
-        Directories(
-            self.suites.iter().map(|suite| (suite.directory_key_prefix(), self.chosen.contains(suite))).collect(),
-        )
+        let directory = |suite: &SuiteName| (suite.directory_key_prefix(), self.chosen.contains(suite));
+        Directories(self.suites.iter().map(directory).collect())
     }
 }
 
 /// What the keys of each suite begin with, and whether it is chosen.
-pub(crate) struct Directories(Vec<(String, bool)>);
+pub(crate) struct Directories(BTreeMap<String, bool>);
 
 impl Directories {
+    /// Takes in the directory of a suite that is not the tree's; what is known of one that is stays.
+    pub(crate) fn add_foreign(&mut self, directory: String) {
+        self.0.entry(directory).or_insert(false);
+    }
+
     /// Whether a key lies in the directory of a chosen suite. The innermost suite is the one that it belongs to.
     pub(crate) fn is_in_chosen(&self, key: &str) -> bool {
         let around = self.0.iter().filter(|(directory, _)| key.starts_with(directory.as_str()));
@@ -124,7 +135,8 @@ struct Surveyor<'a> {
 /// Looks through a tree.
 pub(crate) fn survey(question: &Question<'_>, reader: &dyn ReadFile) -> Survey {
     let sizes = question.files.iter().map(|file| (file.path.as_str(), file.size)).collect();
-    let mut surveyor = Surveyor { question, reader, sizes, survey: Survey::default() };
+    let extent = if question.suites.is_everything() { Extent::Everything } else { Extent::ChosenSuites };
+    let mut surveyor = Surveyor { question, reader, sizes, survey: Survey { extent, ..Survey::default() } };
     let releases = surveyor.release_files();
     let mut suites: Vec<(Suite<'_>, Option<Release>)> = Vec::new();
     for (name, files) in releases {
@@ -375,7 +387,7 @@ impl<'a> Surveyor<'a> {
 
     /// Marks what lies in the directories of the chosen suites.
     fn choose(&mut self) {
-        if self.survey.is_everything_chosen() {
+        if self.survey.extent == Extent::Everything {
             return;
         }
         let directories = self.survey.directories();

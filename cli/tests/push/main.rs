@@ -226,3 +226,22 @@ fn a_suite_of_several_is_sent_with_what_it_names() {
     assert_eq!(pushed.code, 0, "{pushed:?}");
     assert_eq!(world.keys(), other.files.keys().cloned().collect::<Vec<_>>());
 }
+
+#[test]
+fn with_a_suite_chosen_other_suites_of_the_bucket_keep_everything_although_the_tree_does_not_know_them() {
+    let generation = generation(1);
+    let world = World::with(&generation);
+    world.write("index.html", "no suite names it");
+    let theirs = ["dists/bookworm/InRelease", "dists/bookworm/main/binary-amd64/Packages", "pool/b.deb"];
+    for key in theirs.iter().chain(&["dists/stable/main/binary-amd64/old"]) {
+        world.s3.plant(MASTER, key, "theirs").unwrap();
+    }
+    let pushed = world.push(&["--suite", "stable", "--delete"]);
+    assert_eq!((pushed.code, pushed.number("deleted")), (0, 1), "{pushed:?}");
+    for key in theirs {
+        assert!(world.s3.peek(MASTER, key).is_some(), "{key} is another suite's");
+    }
+    assert!(world.s3.peek(MASTER, "dists/stable/main/binary-amd64/old").is_none());
+    assert!(world.s3.peek(MASTER, "index.html").is_none(), "it is sent, and no suite names it");
+    assert!(world.s3.peek(MASTER, &generation.suite_key("InRelease")).is_some());
+}

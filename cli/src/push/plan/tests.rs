@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use suitecast_archive::SuiteName;
 
 use super::*;
-use crate::push::survey::Wanted;
+use crate::push::survey::{Extent, Wanted};
 
 const SIZE: u64 = 4;
 
@@ -216,6 +216,7 @@ fn survey(wanted: &[&str], chosen: &[&str], others: &[&str]) -> Survey {
         })
         .collect();
     Survey {
+        extent: if others.is_empty() { Extent::Everything } else { Extent::ChosenSuites },
         wanted,
         suites: chosen.iter().chain(others).map(suite).collect(),
         chosen: chosen.iter().map(suite).collect(),
@@ -324,6 +325,40 @@ fn with_some_suites_only_their_directories_are_tidied() {
     let keys = ["pool/old.deb", "dists/s/old", "dists/s/updates/old", "dists/other/old"];
     let survey = survey(&[], &["dists/s"], &["dists/other", "dists/s/updates"]);
     assert_eq!(deleted(&keys, &["dists/s/InRelease"], &survey, &[]), ["dists/s/old"]);
+}
+
+#[test]
+fn suites_that_only_the_bucket_knows_are_left_alone_when_suites_were_chosen() {
+    let keys = [
+        "dists/bookworm/InRelease",
+        "dists/s/main/binary-amd64/Release",
+        "dists/s/main/old",
+        "dists/s/nested/InRelease",
+        "dists/s/nested/main/Packages",
+        "index.html",
+        "pool/b.deb",
+    ];
+    let survey = Survey { extent: Extent::ChosenSuites, ..survey(&[], &["dists/s"], &[]) };
+    let expected = ["dists/s/main/binary-amd64/Release", "dists/s/main/old"];
+    assert_eq!(deleted(&keys, &["dists/s/InRelease"], &survey, &[]), expected);
+}
+
+#[test]
+fn of_a_flat_suite_that_was_chosen_neither_packages_nor_an_archive_below_it_are_deleted() {
+    let keys = ["InRelease", "Packages.old.gz", "a.deb", "debian/dists/s/InRelease", "debian/dists/s/Packages.gz"];
+    let archives = Archives::parse("flat:/").unwrap();
+    let unlisted = trees();
+    let destination = Destination { prefix: "", archives: &archives, unlisted: &unlisted };
+    let keys = keys.iter().copied().chain(["Packages.bz2"]);
+    let listing = keys.map(|key| (key.to_owned(), listed("tag"))).collect();
+    let survey = Survey {
+        extent: Extent::ChosenSuites,
+        suites: vec![SuiteName::root()],
+        chosen: vec![SuiteName::root()],
+        ..Survey::default()
+    };
+    let gone = deletions(&listing, &files(&["InRelease"]), &survey, &Selection::default(), &destination);
+    assert_eq!(gone, ["Packages.bz2"]);
 }
 
 proptest! {
