@@ -30,9 +30,19 @@ use exit::{Exit, Failure};
 use output::Output;
 
 /// Runs one command to its end and says how it ended; a failure has been told on stderr by then.
-pub async fn run(arguments: Arguments) -> Exit {
+pub fn run(arguments: Arguments) -> Exit {
     let output = Output::of_process(arguments.json);
-    match dispatch(arguments.command, &output).await {
+    let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let ended = runtime.block_on(dispatch(arguments.command, &output));
+            // Threads that read files cannot be cut short, and dropping the runtime would wait for them: a push that was
+            // interrupted would go on until the file is read, or for ever where the disk does not answer.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(Failure::temporary(format!("cannot start: the system gives no threads: {error}"))),
+    };
+    match ended {
         Ok(exit) => exit,
         Err(failure) => {
             output.failure(&failure);

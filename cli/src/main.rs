@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use suitecast_cli::{Arguments, run};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    run(Arguments::parse()).await.into()
+fn main() -> ExitCode {
+    run(Arguments::parse()).into()
 }

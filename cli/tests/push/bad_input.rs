@@ -6,12 +6,13 @@ use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 
 use suitecast_testing::strict::{BucketSettings, S3Operation, Trouble, TroubleRule};
 
 use crate::generation;
-use crate::world::{Gate, MASTER, Pushed, World};
+use crate::world::{Gate, MASTER, PATIENCE, Pushed, World};
 
 fn no_release_is_up(world: &World) {
     let releases: Vec<String> = world.keys().into_iter().filter(|key| key.ends_with("Release")).collect();
@@ -187,4 +188,42 @@ fn an_interrupt_ends_it_in_order_and_the_next_push_goes_on() {
     let again = world.push(&[]);
     assert_eq!((again.code, again.number("unchanged")), (0, before), "{again:?}");
     assert_eq!(world.keys().len(), generation.files.len() + 1);
+}
+
+#[test]
+fn an_interrupt_while_a_file_is_read_for_comparison_ends_it_at_once() {
+    let world = World::with(&generation(1));
+    let path = world.tree.join("pool/unnamed.bin");
+    std::fs::write(&path, "1234").unwrap();
+    // Of the same size, and nobody says which digest: it has to be read.
+    world.s3.plant(MASTER, "pool/unnamed.bin", "5678").unwrap();
+    let gate = Gate::before(world.address(), "list-type=2");
+    let url = format!("s3://{MASTER}");
+    let mut command = World::command_to(&gate.endpoint, &["--json", "push", world.tree.to_str().unwrap(), &url]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    gate.wait();
+    // The tree has been looked through by now. A disk that does not answer is like a pipe that nobody writes to.
+    std::fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    gate.open();
+    // Opened only once the program has opened it too.
+    let never_written = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    send_signal(&child, "INT");
+    let pushed = ended(child);
+    drop(never_written);
+    assert_eq!(pushed.code, 130, "{pushed:?}");
+    assert!(pushed.said.contains("interrupted"), "{pushed:?}");
+    no_release_is_up(&world);
+}
+
+/// What a program that is to end by itself came to.
+fn ended(child: Child) -> Pushed {
+    let id = child.id();
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(child.wait_with_output().unwrap()));
+    let Ok(output) = receiver.recv_timeout(PATIENCE) else {
+        let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+        panic!("it did not end");
+    };
+    Pushed::of(&output)
 }
