@@ -88,6 +88,24 @@ impl Output {
         let _ = writeln!(remarks, "{text}").and_then(|()| remarks.flush());
     }
 
+    /// How a command ends that did something and then told its result on stdout: as what it did ended. That its result could not
+    /// be told is the lesser news, and decides only where all else is done; a broken stdout must not hide a failure.
+    ///
+    /// # Errors
+    /// What was done failed, or only the telling did.
+    pub(crate) fn ending(&self, done: Result<Exit, Failure>, told: Result<(), Failure>) -> Result<Exit, Failure> {
+        match (done, told) {
+            (Ok(Exit::Done), Err(untold)) => Err(untold),
+            (done, Err(untold)) => {
+                if !untold.message.is_empty() {
+                    self.remark(format_args!("suitecast: {}", untold.message));
+                }
+                done
+            }
+            (done, Ok(())) => done,
+        }
+    }
+
     /// Why a command came to no result: on stderr for people, on stdout as `{"error": …, "exit": …}` for programs.
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.message.is_empty() {
@@ -122,6 +140,17 @@ mod tests {
         let output = Output::to(false, Box::new(Gone), Box::new(io::sink()));
         let failure = output.line("a line").unwrap_err();
         assert_eq!((failure.exit, failure.message.as_str()), (Exit::BrokenPipe, ""));
+    }
+
+    #[test]
+    fn a_failure_is_graver_than_a_result_that_could_not_be_told() {
+        let output = Output::to(false, Box::new(Gone), Box::new(io::sink()));
+        let untold = || Err(Failure::temporary("cannot write to stdout"));
+        let exit = |done, told| output.ending(done, told).unwrap_or_else(|failure| failure.exit);
+        assert_eq!(exit(Ok(Exit::Done), Ok(())), Exit::Done);
+        assert_eq!(exit(Ok(Exit::Done), untold()), Exit::Temporary);
+        assert_eq!(exit(Ok(Exit::Wrong), untold()), Exit::Wrong);
+        assert_eq!(exit(Err(Failure::refused("no rights")), Err(Failure::broken_pipe())), Exit::Refused);
     }
 
     #[test]

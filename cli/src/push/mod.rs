@@ -178,10 +178,10 @@ impl Push {
             }
         }
         if settings.is_checked && !problems.is_empty() {
-            output.json(&self.report(Exit::Wrong, &Done::default()))?;
+            let told = output.json(&self.report(Exit::Wrong, &Done::default()));
             let advice = "nothing was sent; --no-check sends it all the same, --suite, --components and --architectures \
                           limit what is looked at";
-            return Err(Failure::wrong(format!("{incomplete}: {advice}")));
+            return output.ending(Err(Failure::wrong(format!("{incomplete}: {advice}"))), told).map(|_| ());
         }
         Ok(())
     }
@@ -304,40 +304,38 @@ impl Push {
     }
 
     fn tell_plan(&self, deletions: &[String], output: &Output) -> Result<Exit, Failure> {
+        let wanted = deletions.len() as u64;
+        let is_over = self.settings.max_delete.is_some_and(|most| wanted > most);
+        let exit = if is_over { Err(too_many_deletions(wanted, self.settings.max_delete)) } else { Ok(Exit::Done) };
+        let code = exit.as_ref().map_or_else(|failure| failure.exit, |exit| *exit);
+        let told = self.tell_each_step(code, deletions, output);
+        output.ending(exit, told)
+    }
+
+    fn tell_each_step(&self, exit: Exit, deletions: &[String], output: &Output) -> Result<(), Failure> {
         for (item, reason) in &self.comparison.to_send {
             output.line(format_args!("send   {} ({} bytes, {})", item.key, item.size, report::word(*reason)))?;
         }
         for key in deletions {
             output.line(format_args!("delete {key}"))?;
         }
-        let exit = if self.settings.max_delete.is_some_and(|most| deletions.len() as u64 > most) {
-            Exit::Refused
-        } else {
-            Exit::Done
-        };
         let done = Done::default();
         let mut report = self.report(exit, &done);
         report.would_send =
             self.comparison.to_send.iter().map(|(item, reason)| report::WouldSend::of(item, *reason)).collect();
         report.would_delete = deletions.to_vec();
         output.line(report.dry_summary(&self.comparison))?;
-        output.json(&report)?;
-        if exit == Exit::Refused {
-            return Err(too_many_deletions(deletions.len() as u64, self.settings.max_delete));
-        }
-        Ok(exit)
+        output.json(&report)
     }
 
     fn tell(&self, done: &Done, output: &Output) -> Result<Exit, Failure> {
-        let failure = done.failure(self.settings.max_delete);
-        let exit = failure.as_ref().map_or(Exit::Done, |failure| failure.exit);
-        let report = self.report(exit, done);
-        output.line(report.summary())?;
-        output.json(&report)?;
         for fault in done.faults.iter().take(MAX_TOLD) {
             output.remark(fault);
         }
-        failure.map_or(Ok(exit), Err)
+        let exit = done.failure(self.settings.max_delete).map_or(Ok(Exit::Done), Err);
+        let report = self.report(exit.as_ref().map_or_else(|failure| failure.exit, |exit| *exit), done);
+        let told = output.line(report.summary()).and_then(|()| output.json(&report));
+        output.ending(exit, told)
     }
 }
 

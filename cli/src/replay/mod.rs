@@ -64,19 +64,22 @@ pub(crate) async fn run(arguments: ReplayArguments, output: &Output) -> Result<E
         Answered::of(region, outcome)
     });
     let answers = join_all(asked).await;
-    for answered in &answers {
-        let Answered { region, answer, error, .. } = answered;
-        for line in answer.iter().flat_map(|answer| lines(region, answer)) {
-            output.line(line)?;
-        }
-        if let Some(error) = error {
-            output.remark(format_args!("suitecast: {error}"));
-        }
+    for error in answers.iter().filter_map(|answered| answered.error.as_ref()) {
+        output.remark(format_args!("suitecast: {error}"));
     }
     let worst = |one: Exit, two: &Answered| if two.exit.code() > one.code() { two.exit } else { one };
     let exit = answers.iter().fold(Exit::Done, worst);
-    output.json(&Answers { answers })?;
-    Ok(exit)
+    let told = tell(answers, output);
+    output.ending(Ok(exit), told)
+}
+
+fn tell(answers: Vec<Answered>, output: &Output) -> Result<(), Failure> {
+    for Answered { region, answer, .. } in &answers {
+        for line in answer.iter().flat_map(|answer| lines(region, answer)) {
+            output.line(line)?;
+        }
+    }
+    output.json(&Answers { answers })
 }
 
 impl Answered {

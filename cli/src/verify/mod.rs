@@ -274,6 +274,12 @@ impl Verification<'_> {
 
 impl Verified {
     fn report(&self, arguments: &VerifyArguments, seed: u64, output: &Output) -> Result<Exit, Failure> {
+        let exit = exit_of(&self.problems);
+        let told = self.tell(exit, arguments, seed, output);
+        output.ending(Ok(exit), told)
+    }
+
+    fn tell(&self, exit: Exit, arguments: &VerifyArguments, seed: u64, output: &Output) -> Result<(), Failure> {
         for suite in &self.suites {
             output.json(suite)?;
             let date = suite.date.as_deref().unwrap_or("no release");
@@ -302,15 +308,14 @@ impl Verified {
         if arguments.keyring.is_none() {
             output.line("no signature was verified: give the archive's public keys with --keyring")?;
         }
-        let (exit, count) = (exit_of(&self.problems), self.problems.len());
+        let count = self.problems.len();
         match exit {
-            Exit::Done => output.line("nothing is wrong")?,
+            Exit::Done => output.line("nothing is wrong"),
             Exit::Temporary => {
-                output.line(format_args!("{count} thing(s) could not be looked at, and nothing else is wrong"))?;
+                output.line(format_args!("{count} thing(s) could not be looked at, and nothing else is wrong"))
             }
-            _ => output.line(format_args!("{count} thing(s) wrong"))?,
+            _ => output.line(format_args!("{count} thing(s) wrong")),
         }
-        Ok(exit)
     }
 
     fn summary(&self, arguments: &VerifyArguments, seed: u64) -> Summary {

@@ -168,6 +168,57 @@ fn a_reader_that_goes_away_ends_it_without_a_word() {
     assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(141), ""));
 }
 
+/// A push whose result nobody can read: with its stdout closed, or on a device without room.
+fn push_untold(world: &World, is_device_full: bool, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = world.command(arguments);
+    command.stderr(Stdio::piped());
+    let output = if is_device_full {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        command.stdout(full).spawn().unwrap().wait_with_output().unwrap()
+    } else {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        child.wait_with_output().unwrap()
+    };
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_push_whose_result_nobody_reads_is_done_all_the_same() {
+    let generation = generation(1);
+    for (is_device_full, code, word) in [(false, 141, ""), (true, 3, "cannot write to stdout")] {
+        let world = World::with(&generation);
+        let (ended, said) = push_untold(&world, is_device_full, &[]);
+        assert_eq!(ended, Some(code), "{said}");
+        assert!(said.contains(word) && said.is_empty() == word.is_empty(), "{said}");
+        assert_eq!(world.keys().len(), generation.files.len());
+        assert_eq!(world.push(&[]).number("asked"), 0, "what was learnt was kept");
+    }
+}
+
+#[test]
+fn a_stdout_that_is_broken_does_not_hide_why_a_push_failed() {
+    let generation = generation(1);
+    let key = generation.pool_keys().next().unwrap();
+    let spoilt: Vec<u8> = generation.files[key].iter().map(|byte| byte ^ 1).collect();
+    for is_device_full in [false, true] {
+        let world = World::with(&generation);
+        world.s3.trouble(TroubleRule::once(Trouble::Denied).on(S3Operation::PutObject).times(1_000, 0));
+        let (ended, said) = push_untold(&world, is_device_full, &[]);
+        assert_eq!(ended, Some(4), "{said}");
+        assert!(said.contains("AccessDenied"), "{said}");
+        world.s3.clear_troubles();
+        world.write(key, &spoilt);
+        let (ended, said) = push_untold(&world, is_device_full, &[]);
+        assert_eq!(ended, Some(1), "{said}");
+        assert!(said.contains(key) && said.contains("no release file was sent"), "{said}");
+        std::fs::remove_file(world.tree.join(key)).unwrap();
+        let (ended, said) = push_untold(&world, is_device_full, &[]);
+        assert_eq!(ended, Some(1), "{said}");
+        assert!(said.contains(key) && said.contains("--no-check"), "{said}");
+    }
+}
+
 #[test]
 fn an_interrupt_ends_it_in_order_and_the_next_push_goes_on() {
     let generation = generation(1);
