@@ -3,13 +3,12 @@
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use suitecast_archive::{
-    Archive, ArchivePath, Digest, IndexGroup, Release, ReleaseFile, Scope, SuiteName, Variant, by_hash_path,
-    index_groups,
+    Archive, ArchivePath, Digest, IndexGroup, Release, ReleaseFile, Scope, SuiteName, by_hash_path, index_groups,
 };
 use suitecast_mirror::{ReleaseFiles, ReleaseSet};
 
 use crate::exit::Failure;
-use crate::reader::{ArchiveReader, IndexFailure, read_index, read_whole};
+use crate::reader::{ArchiveReader, read_group, read_whole};
 
 /// Indices that are read side by side.
 const INDICES_AT_ONCE: usize = 8;
@@ -103,32 +102,15 @@ impl Holder<'_> {
         }
     }
 
-    /// The form of an index that names what stands under a key. All forms are the same index, so the first that can be read is asked; one that
-    /// is not there names nothing.
+    /// The form of an index that names what stands under a key.
     async fn index_that_names(&self, group: &IndexGroup, key: &str) -> Result<Option<String>, Failure> {
-        for variant in group.readable_variants() {
-            for index in keys_of(self.suite, variant) {
-                match read_index(self.reader, self.archive, self.suite, group.kind, variant, &index).await {
-                    Ok(files) => {
-                        let second_keys = self.scope.second_keys;
-                        let keys = |file| self.archive.keys_of_file(file, second_keys).into_iter();
-                        let is_named = files.iter().flat_map(keys).any(|named| named == key);
-                        return Ok(is_named.then(|| self.suite.key(&variant.path)));
-                    }
-                    // Another generation may stand under its plain name.
-                    Err(IndexFailure::Absent | IndexFailure::Wrong(_)) => {}
-                    Err(IndexFailure::Unread(failure)) => return Err(failure.into()),
-                }
-            }
-        }
-        Ok(None)
+        let Some((index, files)) = read_group(self.reader, self.archive, self.suite, group).await? else {
+            return Ok(None);
+        };
+        let keys = |file| self.archive.keys_of_file(file, self.scope.second_keys).into_iter();
+        let is_named = files.iter().flat_map(keys).any(|named| named == key);
+        Ok(is_named.then(|| self.suite.key(&index)))
     }
-}
-
-/// The keys under which a form of an index may stand: by its digests, and plain.
-fn keys_of(suite: &SuiteName, variant: &Variant) -> Vec<String> {
-    let by_hash = variant.by_hash_names().into_iter().map(|(path, _)| suite.key(&path));
-    by_hash.chain([suite.key(&variant.path)]).collect()
 }
 
 /// The listed files that stand under this key, by their plain names or by their digests.

@@ -25,7 +25,7 @@ use suitecast_store::Store;
 use crate::clients;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
-use crate::reader::{ArchiveReader, BucketReader, read_release_files};
+use crate::reader::{ArchiveReader, BucketReader, read_release_files, seen_by_apt};
 use crate::regions::{self, Region};
 
 pub(crate) use arguments::ExplainArguments;
@@ -196,11 +196,8 @@ impl Opened {
 /// The release of a suite in a bucket, as clients go by it: `InRelease` where there is one. Files that are none count as
 /// nothing.
 async fn release_of(reader: &dyn ArchiveReader, suite: &SuiteName) -> Result<Option<ReleaseSet>, Failure> {
-    let mut files = read_release_files(reader, suite).await.map_err(|(_, failure)| failure)?;
-    if files.in_release.is_some() {
-        (files.release, files.release_gpg) = (None, None);
-    }
-    Ok(ReleaseSet::read(files, None).ok())
+    let files = read_release_files(reader, suite).await.map_err(|(_, failure)| failure)?;
+    Ok(ReleaseSet::read(seen_by_apt(files), None).ok())
 }
 
 #[cfg(test)]

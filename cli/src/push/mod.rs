@@ -4,7 +4,9 @@
 //!
 //! 1. the tree is looked through ([`tree`]), its archives are found ([`places`]), its own indices say what its files should
 //!    be and whether it is complete ([`mod@survey`]); meanwhile the bucket is listed once ([`bucket`]);
-//! 2. [`plan`] decides without I/O what is sent, in which order, and what is deleted; [`mod@compare`] gets it what it asks for;
+//!    ([`prepare`]);
+//! 2. [`plan`] decides without I/O what is sent, in which order, and what is deleted; [`mod@compare`] gets it what it asks for,
+//!    and [`following`] finds what Regions would refuse after what the bucket holds;
 //! 3. [`send`] sends phase by phase, release files last, then what nothing names is deleted;
 //! 4. what was learnt goes into the [`record`], however it ended.
 //!
@@ -14,9 +16,12 @@
 mod arguments;
 mod bucket;
 mod compare;
+mod done;
 mod files;
+mod following;
 mod places;
 mod plan;
+mod prepare;
 mod progress;
 mod record;
 mod report;
@@ -31,36 +36,39 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use suitecast_archive::UnlistedTrees;
-use suitecast_store::{S3Bucket, S3Uploads, Store, StoreError};
-use tokio::task::spawn_blocking;
+use suitecast_store::{S3Bucket, S3Uploads, Store};
 
 pub(crate) use arguments::PushArguments;
 
-use crate::clients;
-use crate::exit::{Exit, Failure, exit_of};
+use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use arguments::PushSettings;
-use bucket::{listing, load_record, save_record};
-use compare::{Comparison, compare};
+use bucket::save_record;
+use compare::Comparison;
+use done::{Done, too_many_deletions};
 use files::Directory;
-use plan::{Destination, Item, ListedObject, Phase, deletions, items};
+use plan::{Destination, Item, ListedObject, Phase, deletions};
 use progress::Progress;
 use record::Record;
 use report::{MAX_TOLD, Report};
-use send::{PhaseOutcome, Sender};
+use send::Sender;
 use stop::Stop;
-use survey::{Question, Survey, survey};
-use tree::{TreeFile, read_tree};
-
-/// Directories that no release lists, as the template's parameter has them by default.
-const UNLISTED_TREES: &str = "installer-*,dist-upgrader-*,signed,uefi";
+use survey::Survey;
+use tree::TreeFile;
 
 /// Runs the command.
 pub(crate) async fn run(arguments: PushArguments, output: &Output) -> Result<Exit, Failure> {
     let settings = arguments.read()?;
     let stop = Stop::on_signals().map_err(|error| Failure::temporary(format!("cannot hear signals: {error}")))?;
-    let push = stop.or(Box::pin(Push::prepare(settings, output))).await;
-    let push = push.unwrap_or_else(|| Err(Failure::new(Exit::Interrupted, "interrupted; nothing was sent")))?;
+    let interrupted = || Failure::new(Exit::Interrupted, "interrupted; nothing was sent");
+    let push = stop.or(Box::pin(Push::look_through(settings, output))).await;
+    let mut push = push.unwrap_or_else(|| Err(interrupted()))?;
+    let compared = stop.or(Box::pin(push.compare(output))).await;
+    if let Err(failure) = compared.unwrap_or_else(|| Err(interrupted())) {
+        // Asking about each object of a large bucket takes a while: the next push need not begin again.
+        push.keep_record(&Done::default(), output).await;
+        return Err(failure);
+    }
     Box::pin(push.run(&stop, output)).await
 }
 
@@ -79,111 +87,12 @@ struct Push {
 }
 
 impl Push {
-    /// Looks at both ends. Nothing is written.
-    async fn prepare(settings: PushSettings, output: &Output) -> Result<Self, Failure> {
-        let unlisted = UnlistedTrees::parse(UNLISTED_TREES).map_err(|error| Failure::usage(error.to_string()))?;
-        let files: Arc<[TreeFile]> = spawn_blocking({
-            let (directory, selection) = (settings.directory.clone(), settings.selection.clone());
-            move || {
-                let tree = read_tree(&directory, &selection)?;
-                refuse_faults("the tree cannot be pushed as it is", &tree.faults)?;
-                Ok::<_, Failure>(tree.files.into())
-            }
-        })
-        .await
-        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-        let local = spawn_blocking({
-            let (directory, files) = (settings.directory.clone(), Arc::clone(&files));
-            let (prefix, archives) = (settings.destination.prefix.clone(), settings.archives.clone());
-            let (suites, scope, unlisted) = (settings.suites.clone(), settings.scope.clone(), unlisted.clone());
-            move || {
-                let archives = archives
-                    .or_else(|| {
-                        places::archives_of(&files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), &prefix)
-                    })
-                    .ok_or_else(|| Failure::usage("cannot find out where the archives lie: say it by --archives"))?;
-                let question = Question {
-                    files: &files,
-                    prefix: &prefix,
-                    archives: &archives,
-                    unlisted: &unlisted,
-                    suites: &suites,
-                    scope: &scope,
-                };
-                let survey = survey(&question, &Directory(directory.clone()));
-                Ok::<_, Failure>((archives, survey))
-            }
-        });
-        let url = settings.destination.clone();
-        let remote = async {
-            let shared = clients::shared_config().await?;
-            let client = clients::s3_client_of(&shared, &url.bucket).await?;
-            let store = S3Bucket::new(client.clone(), &url.bucket);
-            let (listing, record) = tokio::try_join!(
-                listing(&store, &url.prefix, &files, settings.concurrency),
-                load_record(&store, &url.prefix)
-            )?;
-            Ok::<_, Failure>((store, S3Uploads::new(client, &url.bucket), listing, record))
-        };
-        let local = async { local.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) };
-        let ((archives, survey), (store, uploads, listing, record)) = tokio::try_join!(local, remote)?;
-        let comparison = Comparison::default();
-        let mut push =
-            Self { settings, unlisted, archives, files, survey, store, uploads, listing, record, comparison };
-        push.check(output)?;
-        let items = items(&push.files, &push.survey, &push.destination());
-        let directory = push.directory();
-        let concurrency = push.settings.concurrency;
-        push.comparison = compare(items, &push.listing, &push.record, &push.store, &directory, concurrency).await?;
-        let faults: Vec<String> = push.comparison.faults.iter().map(ToString::to_string).collect();
-        refuse_faults("files of the tree cannot be compared", &faults)?;
-        Ok(push)
-    }
-
     fn destination(&self) -> Destination<'_> {
         Destination { prefix: &self.settings.destination.prefix, archives: &self.archives, unlisted: &self.unlisted }
     }
 
     fn directory(&self) -> Directory {
         Directory(self.settings.directory.clone())
-    }
-
-    /// Refuses a tree that is no complete archive, unless that was allowed.
-    fn check(&self, output: &Output) -> Result<(), Failure> {
-        let settings = &self.settings;
-        if self.files.is_empty() {
-            let text = format!("{} holds no file to push", settings.directory.display());
-            return Err(if settings.max_delete.is_some() { Failure::refused(text) } else { Failure::wrong(text) });
-        }
-        if self.survey.chosen.is_empty() && !settings.suites.is_everything() {
-            return Err(Failure::wrong("no suite of the tree is of the form that --suite gives"));
-        }
-        let problems = &self.survey.problems;
-        for problem in problems.iter().take(MAX_TOLD) {
-            output.remark(problem);
-        }
-        if problems.len() > MAX_TOLD {
-            output.remark(format_args!("… and {} more", problems.len() - MAX_TOLD));
-        }
-        let incomplete = format!("the tree is no complete archive ({} problems)", problems.len());
-        if settings.max_delete.is_some() {
-            if self.survey.chosen.is_empty() {
-                return Err(Failure::refused(
-                    "--delete: the tree holds no release, so that everything would be deleted",
-                ));
-            }
-            if !problems.is_empty() || self.survey.is_blind {
-                let text = format!("--delete: {incomplete}, so that it is not known what is named");
-                return Err(Failure::refused(text));
-            }
-        }
-        if settings.is_checked && !problems.is_empty() {
-            let told = output.json(&self.report(Exit::Wrong, &Done::default()));
-            let advice = "nothing was sent; --no-check sends it all the same, --suite, --components and --architectures \
-                          limit what is looked at";
-            return output.ending(Err(Failure::wrong(format!("{incomplete}: {advice}"))), told).map(|_| ());
-        }
-        Ok(())
     }
 
     /// The keys to delete.
@@ -261,6 +170,9 @@ impl Push {
 
     /// Writes down what is known now, if that is more than was. Where it cannot be written, the next push asks more.
     async fn keep_record(&mut self, done: &Done, output: &Output) {
+        if self.settings.is_dry_run {
+            return;
+        }
         let before = self.record.clone();
         for (item, sha256) in &self.comparison.unchanged {
             if let (Some(sha256), Some(listed)) = (sha256, self.listing.get(&item.key)) {
@@ -337,75 +249,4 @@ impl Push {
         let told = output.line(report.summary()).and_then(|()| output.json(&report));
         output.ending(exit, told)
     }
-}
-
-/// What was done of a plan.
-#[derive(Debug, Default)]
-struct Done {
-    sent: Vec<send::Sent>,
-    deleted: Vec<String>,
-    deletions_wanted: u64,
-    faults: Vec<files::FileError>,
-    failures: Vec<StoreError>,
-    died: Option<tokio::task::JoinError>,
-    is_stopped: bool,
-    ended_in: Option<Phase>,
-    seconds: f64,
-}
-
-impl Done {
-    fn take(&mut self, outcome: PhaseOutcome) {
-        self.sent.extend(outcome.sent);
-        self.faults.extend(outcome.faults);
-        self.failures.extend(outcome.failures);
-        self.died = outcome.died.or(self.died.take());
-        self.is_stopped |= outcome.is_stopped;
-    }
-
-    /// Why it is not all done, the gravest first.
-    fn failure(&self, max_delete: Option<u64>) -> Option<Failure> {
-        let rest = match self.ended_in {
-            Some(phase) if phase < Phase::Release => "; no release file was sent",
-            Some(_) => "; not every release file was sent",
-            None => "",
-        };
-        if self.is_stopped {
-            return Some(Failure::new(Exit::Interrupted, format!("interrupted{rest}; push again to go on")));
-        }
-        if let Some(error) = self.failures.first() {
-            let exit = exit_of(error.kind);
-            let again = if exit == Exit::Temporary { "; push again to go on" } else { "" };
-            return Some(Failure::new(exit, format!("{error}{rest}{again}")));
-        }
-        if let Some(error) = &self.died {
-            return Some(Failure::temporary(format!("a task died: {error}{rest}")));
-        }
-        if !self.faults.is_empty() {
-            return Some(Failure::wrong(format!("{} files of the tree could not be sent{rest}", self.faults.len())));
-        }
-        let is_over = max_delete.is_some_and(|most| self.deletions_wanted > most);
-        is_over.then(|| too_many_deletions(self.deletions_wanted, max_delete))
-    }
-}
-
-fn too_many_deletions(wanted: u64, most: Option<u64>) -> Failure {
-    let most = most.unwrap_or_default();
-    Failure::refused(format!(
-        "{wanted} objects would be deleted and --max-delete is {most}: none is; see what they are by --dry-run"
-    ))
-}
-
-fn refuse_faults(what: &str, faults: &[String]) -> Result<(), Failure> {
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let mut text = format!("{what}; nothing was sent:");
-    for fault in faults.iter().take(MAX_TOLD) {
-        text.push_str("\n  ");
-        text.push_str(fault);
-    }
-    if faults.len() > MAX_TOLD {
-        text = format!("{text}\n  … and {} more", faults.len() - MAX_TOLD);
-    }
-    Err(Failure::wrong(text))
 }

@@ -5,17 +5,21 @@
 //! [`IndexReader`](suitecast_archive::IndexReader), …), so what is complete here is complete for them.
 
 mod reading;
+mod releases;
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
 use suitecast_archive::{
-    Archive, ArchivePath, Archives, ClearSigned, Digest, DigestAlgorithm, Digests, IndexGroup, KeyClass, Need, Release,
-    ReleaseFile, Scope, SuiteName, SuitePatterns, UnlistedTrees, Variant, by_hash_path, index_groups, same_text,
+    Archive, ArchivePath, Archives, Digests, IndexGroup, Need, Release, ReleaseFile, Scope, SuiteName, SuitePatterns,
+    UnlistedTrees, Variant, by_hash_path, index_groups,
 };
+use suitecast_mirror::ReleaseSet;
 
+use super::selection::Selection;
 use super::tree::TreeFile;
 pub(crate) use reading::ReadFile;
-use reading::{Form, IndexJob, IndexOutcome, read_indices, read_release_file};
+use reading::{Form, IndexJob, IndexOutcome, read_indices};
 
 /// What an index or a release says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,6 +75,8 @@ pub(crate) struct Survey {
     pub(crate) suites: Vec<SuiteName>,
     /// Those of them that are to be sent.
     pub(crate) chosen: Vec<SuiteName>,
+    /// The releases of those, where they can be read.
+    pub(crate) releases: BTreeMap<SuiteName, ReleaseSet>,
     /// What is wrong with the chosen ones.
     pub(crate) problems: Vec<Problem>,
     /// Releases and indices, of whatever suite, that say nothing since they cannot be read or are not there: files may
@@ -116,6 +122,10 @@ pub(crate) struct Question<'a> {
     pub(crate) suites: &'a SuitePatterns,
     /// What of a suite has to be complete.
     pub(crate) scope: &'a Scope,
+    /// What the options leave out of the tree.
+    pub(crate) selection: &'a Selection,
+    /// What time it is for the dates of releases.
+    pub(crate) now: Timestamp,
 }
 
 /// One suite on its way.
@@ -138,7 +148,7 @@ pub(crate) fn survey(question: &Question<'_>, reader: &dyn ReadFile) -> Survey {
     let extent = if question.suites.is_everything() { Extent::Everything } else { Extent::ChosenSuites };
     let mut surveyor = Surveyor { question, reader, sizes, survey: Survey { extent, ..Survey::default() } };
     let releases = surveyor.release_files();
-    let mut suites: Vec<(Suite<'_>, Option<Release>)> = Vec::new();
+    let mut suites: Vec<(Suite<'_>, Option<ReleaseSet>)> = Vec::new();
     for (name, files) in releases {
         let Some(archive) = question.archives.archive_of(&name) else { continue };
         let suite = Suite { is_chosen: question.suites.matches(&name), name, archive };
@@ -152,8 +162,8 @@ pub(crate) fn survey(question: &Question<'_>, reader: &dyn ReadFile) -> Survey {
     }
     let mut jobs = Vec::new();
     for (suite, release) in &suites {
-        if let Some(release) = release {
-            surveyor.indices(suite, release, &mut jobs);
+        if let Some(set) = release {
+            surveyor.indices(suite, &set.release, &mut jobs);
         }
     }
     let outcomes = read_indices(&jobs, question.prefix, reader);
@@ -161,7 +171,10 @@ pub(crate) fn survey(question: &Question<'_>, reader: &dyn ReadFile) -> Survey {
         surveyor.take(job, outcome);
     }
     surveyor.choose();
-    surveyor.survey
+    let survey = surveyor.survey;
+    let chosen = suites.into_iter().filter(|(suite, _)| suite.is_chosen);
+    let releases = chosen.filter_map(|(suite, set)| Some((suite.name, set?))).collect();
+    Survey { releases, ..survey }
 }
 
 impl<'a> Surveyor<'a> {
@@ -180,79 +193,6 @@ impl<'a> Surveyor<'a> {
         if is_counted {
             let named_by = named_by.map(str::to_owned);
             self.survey.problems.push(Problem { path: path.into(), named_by, reason: reason.into() });
-        }
-    }
-
-    /// The release files of the tree by their suites.
-    fn release_files(&self) -> BTreeMap<SuiteName, Vec<ReleaseFile>> {
-        let mut found: BTreeMap<SuiteName, Vec<ReleaseFile>> = BTreeMap::new();
-        for file in self.question.files {
-            let key = format!("{}{}", self.question.prefix, file.path);
-            if let KeyClass::ReleaseFile { suite, file } = self.question.archives.classify(&key, self.question.unlisted)
-            {
-                found.entry(suite).or_default().push(file);
-            }
-        }
-        found
-    }
-
-    /// Reads a suite's release files, and says what is wrong with them. Their own digests are what they had when they
-    /// were read, so that those are sent and no others.
-    fn release(&mut self, suite: &Suite<'_>, files: &[ReleaseFile]) -> Option<Release> {
-        let mut contents: BTreeMap<ReleaseFile, Vec<u8>> = BTreeMap::new();
-        for file in files {
-            let key = suite.name.release_key(*file);
-            let path = self.path_of_key(&key)?.to_owned();
-            match read_release_file(self.reader, &path) {
-                Ok(bytes) => {
-                    let sha256 = Some(Digest::of(DigestAlgorithm::Sha256, &bytes));
-                    let wanted = Wanted {
-                        size: Some(bytes.len() as u64),
-                        digests: Digests { sha256, sha512: None },
-                        is_chosen: suite.is_chosen,
-                    };
-                    self.survey.wanted.insert(path, wanted);
-                    contents.insert(*file, bytes);
-                }
-                Err(error) => self.problem(suite.is_chosen, path, None, format!("cannot be read: {error}")),
-            }
-        }
-        let prefix = self.question.prefix;
-        let path_of = |file| {
-            let key = suite.name.release_key(file);
-            key.strip_prefix(prefix).map_or_else(|| key.clone(), str::to_owned)
-        };
-        let signed = match contents.get(&ReleaseFile::InRelease).map(|bytes| ClearSigned::parse(bytes)) {
-            Some(Ok(signed)) => Some(signed.text),
-            Some(Err(error)) => {
-                self.problem(suite.is_chosen, path_of(ReleaseFile::InRelease), None, error.to_string());
-                return None;
-            }
-            None => None,
-        };
-        let plain = contents.get(&ReleaseFile::Release);
-        if let (Some(signed), Some(plain)) = (&signed, plain)
-            && !same_text(signed, plain)
-        {
-            let reason = "is not of the same release as InRelease: the tree is being changed, or was left half way";
-            self.problem(suite.is_chosen, path_of(ReleaseFile::Release), None, reason);
-        }
-        let Some(text) = signed.as_deref().or(plain.map(Vec::as_slice)) else {
-            self.problem(
-                suite.is_chosen,
-                path_of(ReleaseFile::InRelease),
-                None,
-                "there is no InRelease and no Release",
-            );
-            return None;
-        };
-        match Release::parse(text) {
-            Ok(release) => Some(release),
-            Err(error) => {
-                let path = path_of(if signed.is_some() { ReleaseFile::InRelease } else { ReleaseFile::Release });
-                self.problem(suite.is_chosen, path, None, error.to_string());
-                None
-            }
         }
     }
 
@@ -326,7 +266,7 @@ impl<'a> Surveyor<'a> {
             let key = suite.name.key(&path);
             let path = self.path_of_key(&key).unwrap_or(&key).to_owned();
             let reason = match self.sizes.get(path.as_str()) {
-                None => "is not there".to_owned(),
+                None => self.absence(path.as_str()).to_owned(),
                 Some(size) => format!("has {size} bytes, and not those that the release says"),
             };
             self.problem(true, path, Some(named_by), reason);
@@ -334,6 +274,15 @@ impl<'a> Surveyor<'a> {
         if group.is_unreadable() {
             let reason = "there is no form of it that is read: publish it as .xz, .gz or plain too";
             self.problem(true, suite.name.key(&group.stem), Some(named_by), reason);
+        }
+    }
+
+    /// Why a file that is named is not among those of the tree.
+    fn absence(&self, path: &str) -> &'static str {
+        if self.question.selection.holds(path) {
+            "is not there"
+        } else {
+            "is left out by --include or --exclude, and an index names it"
         }
     }
 
@@ -358,7 +307,7 @@ impl<'a> Surveyor<'a> {
             };
             if job.is_needed {
                 match (self.sizes.get(path.as_str()).copied(), file.size) {
-                    (None, _) => self.problem(true, path.clone(), Some(&named_by), "is not there"),
+                    (None, _) => self.problem(true, path.clone(), Some(&named_by), self.absence(&path)),
                     (Some(size), Some(wanted)) if size != wanted => {
                         let reason = format!("has {size} bytes, and not {wanted}");
                         self.problem(true, path.clone(), Some(&named_by), reason);

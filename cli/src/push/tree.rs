@@ -128,7 +128,11 @@ impl Walk<'_> {
     fn target_of(&self, link: &Path) -> Result<fs::Metadata, String> {
         let target = fs::canonicalize(link).map_err(|error| format!("the link leads nowhere: {error}"))?;
         if !target.starts_with(&self.root) {
-            return Err(format!("the link leads out of the tree, to {}", target.display()));
+            return Err(format!(
+                "the link leads out of the tree, to {}, and what lies there is not published; copy it into the tree, or \
+                 --exclude the link",
+                target.display()
+            ));
         }
         fs::metadata(&target).map_err(|error| format!("what the link leads to cannot be looked at: {error}"))
     }

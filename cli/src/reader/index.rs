@@ -1,7 +1,9 @@
 //! Reading an index: what it names, once its own content was compared with what the release says of it.
 
 use futures::TryStreamExt;
-use suitecast_archive::{Archive, IndexError, IndexKind, IndexLocation, IndexReader, NamedFile, SuiteName, Variant};
+use suitecast_archive::{
+    Archive, ArchivePath, IndexError, IndexGroup, IndexKind, IndexLocation, IndexReader, NamedFile, SuiteName, Variant,
+};
 
 use super::{ArchiveReader, ReadFailure};
 
@@ -41,4 +43,29 @@ pub(crate) async fn read_index(
     }
     index.finish(&mut |file| files.push(file)).map_err(IndexFailure::Wrong)?;
     Ok(files)
+}
+
+/// What an index names, and the form that says so. All forms are the same index, so the first that can be read is asked, under
+/// its digests and then plain. `None` where none is there: then it names nothing.
+///
+/// # Errors
+/// A form could not be read.
+pub(crate) async fn read_group(
+    reader: &dyn ArchiveReader,
+    archive: &Archive,
+    suite: &SuiteName,
+    group: &IndexGroup,
+) -> Result<Option<(ArchivePath, Vec<NamedFile>)>, ReadFailure> {
+    for variant in group.readable_variants() {
+        let by_hash = variant.by_hash_names().into_iter().map(|(path, _)| suite.key(&path));
+        for key in by_hash.chain([suite.key(&variant.path)]) {
+            match read_index(reader, archive, suite, group.kind, variant, &key).await {
+                Ok(files) => return Ok(Some((variant.path.clone(), files))),
+                // Another generation may stand under its plain name.
+                Err(IndexFailure::Absent | IndexFailure::Wrong(_)) => {}
+                Err(IndexFailure::Unread(failure)) => return Err(failure),
+            }
+        }
+    }
+    Ok(None)
 }

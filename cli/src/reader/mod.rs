@@ -17,8 +17,8 @@ use suitecast_archive::{Digest, Digests, Hasher};
 use crate::exit::{Exit, Failure};
 
 pub(crate) use http::{HttpAddress, HttpReader};
-pub(crate) use index::{IndexFailure, read_index};
-pub(crate) use release::{SeenRelease, read_release_files};
+pub(crate) use index::{IndexFailure, read_group, read_index};
+pub(crate) use release::{SeenRelease, read_release_files, seen_by_apt};
 pub(crate) use s3::BucketReader;
 
 /// What is known of an object without reading it.

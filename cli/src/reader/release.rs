@@ -30,6 +30,14 @@ pub(crate) async fn read_release_files(
     Ok(files)
 }
 
+/// Those of the files that apt goes by: `InRelease` where there is one, and then it never asks for the others.
+pub(crate) fn seen_by_apt(files: ReleaseFiles) -> ReleaseFiles {
+    match files.in_release {
+        Some(_) => ReleaseFiles { release: None, release_gpg: None, ..files },
+        None => files,
+    }
+}
+
 /// Which release the files are, and what it says of its age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SeenRelease {
@@ -42,10 +50,7 @@ pub(crate) struct SeenRelease {
 impl SeenRelease {
     /// Of these files. What clients see it by counts: `InRelease`, or `Release` where there is none.
     pub(crate) fn of(files: &ReleaseFiles) -> Self {
-        let seen = match &files.in_release {
-            Some(_) => ReleaseFiles { in_release: files.in_release.clone(), ..ReleaseFiles::default() },
-            None => ReleaseFiles { release: files.release.clone(), ..ReleaseFiles::default() },
-        };
+        let seen = ReleaseFiles { release_gpg: None, ..seen_by_apt(files.clone()) };
         let date = ReleaseSet::read(seen, None).ok().map(|set| set.release.date);
         Self { identity: Identity::of(files), date }
     }

@@ -8,7 +8,7 @@ use suitecast_signature::{Fit, Keyring};
 
 use super::plan::{IndexForm, NamedObject, PlannedIndex, indices_of};
 use super::problem::{Problem, ProblemKind, Wrong, of_failure};
-use crate::reader::{ArchiveReader, IndexFailure, read_digests, read_index, read_release_files};
+use crate::reader::{ArchiveReader, IndexFailure, read_digests, read_index, read_release_files, seen_by_apt};
 
 /// What a walk goes by.
 pub(crate) struct Walk<'a> {
@@ -108,11 +108,6 @@ impl Walk<'_> {
         let mut note = |file: ReleaseFile, problem, detail| {
             walked.problems.push(Problem::of(suite, &suite.release_key(file), None, (problem, detail)));
         };
-        // apt goes by InRelease where there is one, and never looks at the others then.
-        let seen_by_apt = match &files.in_release {
-            Some(_) => ReleaseFiles { in_release: files.in_release.clone(), ..ReleaseFiles::default() },
-            None => files.clone(),
-        };
         let whole = match ReleaseSet::read(files.clone(), None) {
             Ok(set) => Some(set),
             Err(problem) => {
@@ -131,7 +126,7 @@ impl Walk<'_> {
                 None
             }
         };
-        let set = whole.or_else(|| ReleaseSet::read(seen_by_apt, None).ok())?;
+        let set = whole.or_else(|| ReleaseSet::read(seen_by_apt(files.clone()), None).ok())?;
         if set.fit == Fit::OfAnotherText {
             let detail = "Release.gpg is the signature of another text than Release".to_owned();
             note(ReleaseFile::ReleaseGpg, ProblemKind::Mixed, detail);

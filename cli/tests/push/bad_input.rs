@@ -267,6 +267,41 @@ fn an_interrupt_while_a_file_is_read_for_comparison_ends_it_at_once() {
     no_release_is_up(&world);
 }
 
+#[test]
+fn what_was_learnt_before_an_interrupt_is_kept() {
+    let generation = generation(1);
+    let world = World::with(&generation);
+    assert_eq!(world.push(&[]).code, 0);
+    // Each object has to be asked about, and one file never answers.
+    world.s3.uproot(MASTER, ".suitecast/pushed/record.gz").unwrap();
+    world.write("pool/unnamed.bin", "1234");
+    world.s3.plant(MASTER, "pool/unnamed.bin", "5678").unwrap();
+    let path = world.tree.join("pool/unnamed.bin");
+    let gate = Gate::before(world.address(), "list-type=2");
+    let url = format!("s3://{MASTER}");
+    world.s3.forget_requests();
+    // Two at once: the file takes one place, and the objects come one after the other in the other.
+    let arguments = ["push", world.tree.to_str().unwrap(), &url, "--concurrency", "2"];
+    let mut command = World::command_to(&gate.endpoint, &arguments);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    gate.wait();
+    std::fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    gate.open();
+    let never_written = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let objects = generation.files.len() as u64;
+    while world.count(S3Operation::HeadObject) < objects {
+        thread::yield_now();
+    }
+    send_signal(&child, "INT");
+    assert_eq!(ended(child).code, 130);
+    drop(never_written);
+    std::fs::remove_file(&path).unwrap();
+    let again = world.push(&[]);
+    // The answer to the last question may have come too late.
+    assert!(again.code == 0 && again.number("asked") <= 1, "{again:?}");
+}
+
 /// What a program that is to end by itself came to.
 fn ended(child: Child) -> Pushed {
     let id = child.id();

@@ -5,7 +5,8 @@
 mod bad_input;
 mod world;
 
-use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_archive::{Digest, DigestAlgorithm};
+use suitecast_testing::archive_maker::{ArchiveMaker, Generation, Signing};
 use suitecast_testing::strict::S3Operation;
 
 use world::{MASTER, World};
@@ -244,4 +245,75 @@ fn with_a_suite_chosen_other_suites_of_the_bucket_keep_everything_although_the_t
     assert!(world.s3.peek(MASTER, "dists/stable/main/binary-amd64/old").is_none());
     assert!(world.s3.peek(MASTER, "index.html").is_none(), "it is sent, and no suite names it");
     assert!(world.s3.peek(MASTER, &generation.suite_key("InRelease")).is_some());
+}
+
+/// Regions refuse these; push says so before it sends anything.
+#[test]
+fn a_release_that_regions_would_refuse_after_that_of_the_bucket_is_told_and_sent_only_on_request() {
+    let maker = ArchiveMaker::new(7);
+    let (first, second) = (maker.generation(1).unwrap(), maker.generation(2).unwrap());
+    let detached = ArchiveMaker::new(7).signing(Signing::OnlyDetached).generation(2).unwrap();
+    for (held, tree, file, word) in
+        [(&second, &first, "InRelease", "do not go back"), (&first, &detached, "InRelease", "mixed set")]
+    {
+        let world = World::with(held);
+        assert_eq!(world.push(&[]).code, 0);
+        std::fs::remove_dir_all(&world.tree).unwrap();
+        tree.write_to(&world.tree).unwrap();
+        world.s3.forget_requests();
+        let refused = world.push(&[]);
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.said.contains(word) && refused.said.contains("nothing was sent"), "{refused:?}");
+        assert_eq!(refused.result["problems"][0]["path"], held.suite_key(file));
+        assert!(world.written().is_empty(), "{:?}", world.written());
+        assert_eq!(world.push(&["--no-check"]).code, 0);
+        assert!(!world.written().is_empty());
+    }
+}
+
+#[test]
+fn a_package_changed_in_place_is_told_and_a_damaged_one_is_sent() {
+    let generation = generation(1);
+    let world = World::with(&generation);
+    // Another suite of the bucket names the same key with other bytes.
+    let key = generation.pool_keys().next().unwrap();
+    let digest = |text: &str| Digest::of(DigestAlgorithm::Sha256, text.as_bytes());
+    let theirs = "their bytes";
+    let packages = format!(
+        "Package: x\nVersion: 1\nArchitecture: amd64\nFilename: {key}\nSize: {}\nSHA256: {}\n",
+        theirs.len(),
+        digest(theirs)
+    );
+    let release = format!(
+        "Suite: other\nDate: Wed, 01 Jan 2025 00:00:00 UTC\nArchitectures: amd64\nComponents: main\nSHA256:\n {} {} \
+         main/binary-amd64/Packages\n",
+        digest(&packages),
+        packages.len()
+    );
+    for (key, text) in
+        [(key, theirs), ("dists/other/main/binary-amd64/Packages", &packages), ("dists/other/Release", &release)]
+    {
+        world.s3.plant(MASTER, key, text.to_owned()).unwrap();
+    }
+    let refused = world.push(&[]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.said.contains("changed in place"), "{refused:?}");
+    let problems = refused.result["problems"].as_array().unwrap();
+    let told = problems.iter().find(|problem| problem["path"] == key).unwrap();
+    assert_eq!(told["named_by"], "dists/other/main/binary-amd64/Packages");
+    assert_eq!(world.s3.peek(MASTER, key).unwrap(), theirs);
+    // Bytes that no release names are damage, and mended.
+    world.s3.uproot(MASTER, "dists/other/Release").unwrap();
+    assert_eq!(world.push(&[]).code, 0);
+    assert_master_holds(&world, &generation);
+}
+
+#[test]
+fn what_the_options_leave_out_is_told_as_such() {
+    let generation = generation(1);
+    let world = World::with(&generation);
+    let key = generation.pool_keys().next().unwrap();
+    let refused = world.push(&["--exclude", key]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.said.contains(&format!("{key}: is left out by --include or --exclude")), "{refused:?}");
 }

@@ -23,14 +23,25 @@ fn made(maker: &ArchiveMaker) -> Files {
 }
 
 fn looked_at(files: &Files, suites: &str, scope: &Scope) -> Survey {
+    looked_at_without(files, suites, scope, &Selection::default())
+}
+
+/// The same with the files that the options leave out.
+fn looked_at_without(files: &Files, suites: &str, scope: &Scope, selection: &Selection) -> Survey {
     let listed: Vec<TreeFile> =
         files.0.iter().map(|(path, bytes)| TreeFile { path: path.clone(), size: bytes.len() as u64 }).collect();
     let archives = Archives::parse("/").unwrap();
     let suites = SuitePatterns::parse(suites).unwrap();
     let unlisted = UnlistedTrees::default();
-    let question =
-        Question { files: &listed, prefix: "", archives: &archives, unlisted: &unlisted, suites: &suites, scope };
+    let (files_of, now) = (&listed, now());
+    let (archives, unlisted, suites) = (&archives, &unlisted, &suites);
+    let question = Question { files: files_of, prefix: "", archives, unlisted, suites, scope, selection, now };
     survey(&question, files)
+}
+
+/// Later than all that is made here.
+fn now() -> Timestamp {
+    "2027-01-01T00:00:00Z".parse().unwrap()
 }
 
 fn problems(files: &Files) -> Vec<Problem> {
@@ -119,6 +130,49 @@ fn release_files_of_two_generations_are_a_problem() {
     let mut files = made(&maker);
     files.0.insert("dists/stable/InRelease".to_owned(), Bytes::from_static(b"torn"));
     assert_eq!(problems(&files).len(), 1);
+}
+
+#[test]
+fn a_signature_of_another_generation_is_a_problem_even_beside_a_good_in_release() {
+    for signing in [Signing::Both, Signing::OnlyDetached] {
+        let maker = ArchiveMaker::new(9).signing(signing);
+        let mut files = made(&maker);
+        assert_eq!(problems(&files), []);
+        let newer = maker.generation(2).unwrap().files;
+        files.0.insert("dists/stable/Release.gpg".to_owned(), newer["dists/stable/Release.gpg"].clone());
+        let found = problems(&files);
+        assert!(found.iter().any(|problem| problem.path == "dists/stable/Release.gpg"), "{found:?}");
+    }
+    let mut files = made(&ArchiveMaker::new(9).signing(Signing::OnlyDetached));
+    files.0.remove("dists/stable/Release");
+    assert!(problems(&files)[0].reason.contains("without the Release"), "{:?}", problems(&files));
+}
+
+#[test]
+fn a_date_that_regions_refuse_is_a_problem() {
+    let dated = |ahead| {
+        let date = now() + jiff::SignedDuration::from_hours(ahead);
+        problems(&made(&ArchiveMaker::new(9).dates(date, jiff::SignedDuration::from_hours(1))))
+    };
+    assert_eq!(dated(12), [], "clocks are a little off");
+    let found = dated(72);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].path == "dists/stable/InRelease" && found[0].reason.contains("clock"), "{found:?}");
+}
+
+#[test]
+fn what_the_options_leave_out_is_not_called_absent() {
+    let maker = ArchiveMaker::new(5);
+    let key = maker.generation(1).unwrap().pool_keys().next().unwrap().to_owned();
+    let mut files = made(&maker);
+    files.0.remove(&key);
+    let name = key.rsplit('/').next().unwrap().to_owned();
+    for (include, exclude) in [(vec![], vec![name]), (vec!["dists".to_owned()], vec![])] {
+        let selection = Selection::parse(&include, &exclude).unwrap();
+        let found = looked_at_without(&files, "*", &Scope::everything(), &selection).problems;
+        let of_key: Vec<&Problem> = found.iter().filter(|problem| problem.path == key).collect();
+        assert!(!of_key.is_empty() && of_key.iter().all(|problem| problem.reason.contains("left out")), "{found:?}");
+    }
 }
 
 #[test]
