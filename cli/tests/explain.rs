@@ -133,6 +133,16 @@ async fn who_refers_to_a_package_is_told_release_by_release() {
     assert_eq!((ran.code, references(&ran)), (1, Vec::new()), "{}", ran.said());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suite_that_is_not_there_is_told_as_such() {
+    let (served, _, _) = behind().await;
+    for name in ["stabel", "dists/stabel"] {
+        let ran = served.run_by_buckets(&["explain", name]).await;
+        assert_eq!(ran.code, 1, "{}", ran.said());
+        assert!(ran.stdout.contains("there is no suite of that name"), "{}", ran.said());
+    }
+}
+
 /// The name that S3 takes a `+` for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_key_is_told_by_what_names_its_file() {

@@ -124,6 +124,19 @@ async fn a_suite_that_vanished_from_the_master_is_told_and_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_suite_that_is_not_there_is_told_with_1() {
+    let (served, _, _) = waiting().await;
+    let ran = served.run_by_buckets(&["status", "--suite", "nosuch"]).await;
+    assert_eq!(ran.code, 1, "{}", ran.said());
+    assert!(ran.stderr.contains("called nosuch"), "{}", ran.said());
+    let ran = served.run_by_buckets(&["status", "--suite", "stable", "--suite", "stabel"]).await;
+    assert_eq!(ran.code, 1, "{}", ran.said());
+    assert!(ran.stdout.contains("waiting") && ran.stderr.contains("called stabel"), "{}", ran.said());
+    let ran = served.run_by_buckets(&["status", "--suite", "sta*"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_looked_at_is_told_with_the_right_code() {
     let (served, _, _) = waiting().await;
     let region = format!("{REGION}={REGION_BUCKET}");

@@ -123,6 +123,9 @@ async fn explain_key(opened: &[Opened], key: &str, output: &Output) -> Result<Ex
         output.line(format_args!("  {}", reference.line()))?;
     }
     if references.is_empty() {
+        if objects.iter().all(|object| object.size.is_none()) {
+            output.line("  there is no suite of that name, in the master or in a Region")?;
+        }
         output.line("  no release names it: neither one that the master holds nor one that a Region serves")?;
     }
     let exit = if references.is_empty() { Exit::Wrong } else { Exit::Done };

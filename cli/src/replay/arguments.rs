@@ -8,7 +8,7 @@ use crate::regions::RegionsArguments;
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["suite", "prefix", "key"]), after_help = "\
 Waits for the answers, in all Regions side by side. An answer such as `waiting` or `refused` is no failure: the exit code says \
-whether every Region has answered.")]
+whether every Region has answered. `absent` is one: there is no suite of that name, and the code is 1.")]
 pub struct ReplayArguments {
     /// A suite, by its path in the bucket (`dists/bookworm`), or `*` to wake every suite of the master
     pub suite: Option<String>,

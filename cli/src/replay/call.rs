@@ -98,6 +98,10 @@ pub(crate) fn exit_of_error(kind: &str) -> Exit {
 
 /// How the program ends after an answer.
 pub(crate) fn exit_of_answer(answer: &Value) -> Exit {
+    // Neither the master nor the Region has such a suite: whoever asked meant another.
+    if answer.get("outcome").and_then(Value::as_str) == Some("absent") {
+        return Exit::Wrong;
+    }
     if answer.get("failed_count").and_then(Value::as_u64).unwrap_or(0) == 0 {
         return Exit::Done;
     }
@@ -123,6 +127,12 @@ pub(crate) fn lines(region: &str, answer: &Value) -> Vec<String> {
     }
     if !text("reason").is_empty() {
         head = format!("{head}: {}", text("reason"));
+    }
+    if text("outcome") == "absent" {
+        let suite = text("suite");
+        return vec![format!(
+            "{head}: there is no suite {suite} here or in the master; name it by its path, as dists/bookworm"
+        )];
     }
     let date = |name: &str| if text(name).is_empty() { "no release".to_owned() } else { text(name).to_owned() };
     let mut lines = vec![head, format!("  serves {}; the master holds {}", date("live_date"), date("master_date"))];
@@ -209,6 +219,14 @@ mod tests {
         let failed = |retryable: bool| json!({ "failed_count": 1, "failed": [{ "key": "a", "retryable": retryable }] });
         assert_eq!((exit_of_answer(&failed(true)), exit_of_answer(&failed(false))), (Exit::Temporary, Exit::Wrong));
         assert_eq!((exit_of_error("RetryableError"), exit_of_error("InputError")), (Exit::Temporary, Exit::Refused));
+    }
+
+    #[test]
+    fn a_suite_that_nobody_has_is_a_mistake() {
+        let answer = json!({ "suite": "bookworm", "outcome": "absent", "objects_copied": 0 });
+        assert_eq!(exit_of_answer(&answer), Exit::Wrong);
+        let told = lines("eu", &answer).join("\n");
+        assert!(told.starts_with("eu: absent: there is no suite bookworm") && told.contains("dists/"), "{told}");
     }
 
     #[test]

@@ -42,10 +42,22 @@ pub(crate) async fn run(arguments: StatusArguments, output: &Output) -> Result<E
     let regions = try_join_all(found.into_iter().map(|region| OpenRegion::open(&shared, region))).await?;
     if !arguments.watch {
         let look = look(&regions, &wanted).await?;
-        show(&look, output)?;
-        return Ok(Exit::Done);
+        let told = show(&look, output);
+        return output.ending(all_are_there(&arguments.suites, &look), told);
     }
     watch(&arguments, &regions, &wanted, output).await
+}
+
+/// Whether there is a suite for everything that was asked for. A watch waits for it; a look says that it is not there.
+fn all_are_there(asked: &[String], look: &Look) -> Result<Exit, Failure> {
+    let is_there = |text: &&String| {
+        SuitePatterns::parse(text).is_ok_and(|pattern| look.suites.iter().any(|row| pattern.matches(&row.suite)))
+    };
+    let absent: Vec<&str> = asked.iter().filter(|text| !is_there(text)).map(String::as_str).collect();
+    if absent.is_empty() {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::wrong(format!("no suite of the master or of a Region is called {}", absent.join(" or "))))
 }
 
 /// Looks until every Region serves what the master holds, and shows what changed.
