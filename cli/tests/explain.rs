@@ -94,6 +94,32 @@ async fn an_object_with_other_content_in_the_master_is_told_from_an_absent_one()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_object_that_was_changed_in_place_is_named() {
+    let served = Served::start().await;
+    let [first, second] = generations(31);
+    served.put(MASTER, &first);
+    assert_eq!(served.publish(SUITE).await.outcome, Outcome::Swapped);
+    served.put(MASTER, &second);
+    // Under names that only the next release has, and that it needs, there are other bytes here already.
+    let is_new = |key: &&String| key.starts_with("pool/") && key.ends_with(".deb");
+    let changed: Vec<&String> = second.changed.iter().filter(is_new).take(2).collect();
+    for key in &changed {
+        served.s3.plant(REGION_BUCKET, key, "other bytes").unwrap();
+    }
+    served.s3.forget_requests();
+    let ran = explain(&served, SUITE).await;
+    let suite = ran.result()["suites"][0].clone();
+    assert_eq!((ran.code, &suite["outcome"]), (0, &"refused".into()), "{}", ran.said());
+    let rules: Vec<&str> = suite["rules"].as_array().unwrap().iter().map(|rule| rule.as_str().unwrap()).collect();
+    for key in changed {
+        assert!(rules.iter().any(|rule| rule.starts_with(&format!("{key} holds "))), "{key}: {rules:?}");
+    }
+    assert!(suite["next"].as_str().unwrap().contains("rule"), "{suite}");
+    let ran = served.run_by_buckets(&["explain", SUITE]).await;
+    assert!(ran.stdout.lines().filter(|line| line.contains(" holds ")).count() >= rules.len(), "{}", ran.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_suite_that_is_live_needs_nothing() {
     let (served, held_back, [_, second]) = behind().await;
     served.s3.plant(MASTER, &held_back, second.files[&held_back].clone()).unwrap();

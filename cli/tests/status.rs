@@ -62,6 +62,27 @@ async fn a_region_that_waits_says_for_how_many_objects_since_when_and_by_how_muc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_breaks_a_rule_is_refused_and_not_merely_behind() {
+    let (served, held_back, [_, second]) = waiting().await;
+    served.s3.plant(MASTER, &held_back, second.files[&held_back].clone()).unwrap();
+    let release = second.suite_key("InRelease");
+    served.s3.plant(MASTER, &release, "no release").unwrap();
+    assert_eq!(served.publish(SUITE).await.outcome, Outcome::Refused);
+    let ran = served.run_by_buckets(&["status", "--json"]).await;
+    let region = ran.result()["suites"][0]["regions"][0].clone();
+    assert_eq!((ran.code, &region["standing"]), (0, &"refused".into()), "{}", ran.said());
+    assert!(region["rule"].as_str().unwrap().starts_with("InRelease: "), "{region}");
+    let ran = served.run_by_buckets(&["status"]).await;
+    assert!(ran.stdout.contains(&format!("{SUITE} is refused by {REGION}: InRelease: ")), "{}", ran.stdout);
+    // Mended, it is forgotten.
+    served.s3.plant(MASTER, &release, second.files[&release].clone()).unwrap();
+    assert_eq!(served.publish(SUITE).await.outcome, Outcome::Swapped);
+    let ran = served.run_by_buckets(&["status", "--json"]).await;
+    let region = ran.result()["suites"][0]["regions"][0].clone();
+    assert_eq!((&region["standing"], &region["rule"]), (&"live".into(), &serde_json::Value::Null), "{region}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_sees_no_end_ends_with_1_when_the_time_is_over() {
     let (served, _, _) = waiting().await;
     let ran = served.run_by_buckets(&["status", "--watch", "--timeout", "1", "--interval", "1", "--json"]).await;

@@ -40,6 +40,8 @@ impl ExplainedSuite {
         let date = |date: &Option<String>| date.clone().unwrap_or_else(|| "no release".to_owned());
         let mut lines =
             vec![head, format!("  serves {}; the master holds {}", date(&report.live_date), date(&report.master_date))];
+        // The first of them is the reason.
+        lines.extend(report.rules.iter().skip(1).map(|rule| format!("  {rule}")));
         lines.extend(report.missing.iter().map(|missing| format!("  {}", line_of(suite, missing))));
         if report.missing.iter().any(|missing| missing.named_by == suite.as_str()) {
             lines.push("  what an index names is not known before it is there".to_owned());
@@ -125,6 +127,7 @@ mod tests {
             suite: SuiteName::parse("dists/stable").unwrap(),
             outcome,
             reason: None,
+            rules: Vec::new(),
             live_date: Some("2026-01-01T00:00:00Z".to_owned()),
             master_date: Some("2026-01-02T00:00:00Z".to_owned()),
             missing_count: 0,
@@ -164,6 +167,17 @@ dists/stable in eu-west-1: waiting, for 1 min 30 s: 3 object(s) are missing
   … and 1 more at least
   next: an upload of pool/b.deb wakes it; so do the sweep, and `suitecast replay dists/stable --region eu-west-1`";
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn each_thing_that_breaks_a_rule_is_told() {
+        let mut refused = report(Outcome::Refused);
+        refused.reason = Some("pool/a.deb was changed in place; and 1 more like it at least".to_owned());
+        refused.rules =
+            vec!["pool/a.deb was changed in place".to_owned(), "pool/b.deb was changed in place".to_owned()];
+        let lines = ExplainedSuite::of("eu-west-1", refused).lines();
+        assert!(lines[0].contains("refused: pool/a.deb was changed in place; and 1 more"), "{lines:?}");
+        assert_eq!(lines[2], "  pool/b.deb was changed in place");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use suitecast_archive::SuitePatterns;
+use suitecast_archive::{SuiteName, SuitePatterns};
 use suitecast_engine::Clock;
 use suitecast_lambda::clock::SystemClock;
 use tokio::time::sleep;
@@ -110,7 +110,19 @@ fn show(look: &Look, output: &Output) -> Result<(), Failure> {
     for line in render(&rows(look), output.is_terminal()) {
         output.line(line)?;
     }
+    for line in refusals(look) {
+        output.line(line)?;
+    }
     Ok(())
+}
+
+/// Which rules are broken: too long to stand in the table.
+fn refusals(look: &Look) -> Vec<String> {
+    let told = |suite: &SuiteName, region: &SuiteInRegion| {
+        let rule = region.rule.as_ref()?;
+        Some(format!("{suite} is refused by {}: {rule}", region.region))
+    };
+    look.suites.iter().flat_map(|row| row.regions.iter().filter_map(|region| told(&row.suite, region))).collect()
 }
 
 fn rows(look: &Look) -> Vec<Vec<Cell>> {
@@ -137,6 +149,7 @@ fn cell(suite: &SuiteInRegion) -> Cell {
         Standing::Live => (Tone::Good, "live"),
         Standing::Damaged => (Tone::Bad, "live, and damaged"),
         Standing::Waiting => (Tone::Pending, "waiting"),
+        Standing::Refused => (Tone::Bad, "refused"),
         Standing::Filling => (Tone::Pending, "being filled"),
         Standing::Unsettled => (Tone::Bad, "release files do not fit"),
         Standing::Held => (Tone::Bad, "held by force"),
@@ -174,7 +187,6 @@ mod tests {
     use super::*;
     use look::RegionRow;
     use standing::SuiteRow;
-    use suitecast_archive::SuiteName;
 
     #[test]
     fn the_table_has_a_row_a_suite_and_a_column_a_region() {

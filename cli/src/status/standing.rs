@@ -19,13 +19,15 @@ pub(crate) enum Standing {
     Waiting,
     /// A run is at work on the suite.
     Filling,
+    /// It breaks a rule, and will not be served as it is.
+    Refused,
     /// The release files do not belong together, so that nobody can say what is to be served.
     Unsettled,
     /// An operator holds the suite at another release.
     Held,
     /// It is older than what clients see.
     Older,
-    /// Nobody has come to it yet, or it was refused.
+    /// Nobody has come to it yet.
     Behind,
     /// The master has none; what was served stays.
     Withdrawn,
@@ -56,9 +58,12 @@ pub(crate) struct SuiteInRegion {
     /// How many objects the master's release waits for, at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_count: Option<usize>,
-    /// Since when it waits, or stands unsettled.
+    /// Since when it waits, stands unsettled or is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiting_since: Option<Timestamp>,
+    /// Which rule the master's release breaks, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// A suite in the master and in all Regions.
@@ -84,6 +89,7 @@ impl SuiteInRegion {
     ) -> Self {
         let waiting = state.waiting.as_ref().filter(|waiting| waiting.identity == master.identity);
         let unsettled = state.unsettled.as_ref().filter(|unsettled| unsettled.identity == master.identity);
+        let refused = state.refused.as_ref().filter(|refused| refused.identity == master.identity);
         let is_worked_on = state.lease.as_ref().is_some_and(|lease| lease.expires_at > now)
             || state.filling.is_some()
             || state.intent.is_some();
@@ -91,6 +97,7 @@ impl SuiteInRegion {
             () if !master.is_there() => Standing::Withdrawn,
             () if master.identity == served.identity && waiting.is_some() => Standing::Damaged,
             () if master.identity == served.identity => Standing::Live,
+            () if refused.is_some() => Standing::Refused,
             () if state.hold.is_some() => Standing::Held,
             () if waiting.is_some() => Standing::Waiting,
             () if unsettled.is_some() => Standing::Unsettled,
@@ -108,7 +115,11 @@ impl SuiteInRegion {
             served_date: served.date,
             lag_seconds: lag,
             waiting_count: waiting.map(|waiting| waiting.count),
-            waiting_since: waiting.map(|waiting| waiting.since).or(unsettled.map(|unsettled| unsettled.since)),
+            waiting_since: match standing {
+                Standing::Refused => refused.map(|refused| refused.since),
+                _ => waiting.map(|waiting| waiting.since).or(unsettled.map(|unsettled| unsettled.since)),
+            },
+            rule: refused.filter(|_| standing == Standing::Refused).map(|refused| refused.rule.clone()),
         }
     }
 
@@ -121,6 +132,7 @@ impl SuiteInRegion {
             lag_seconds: None,
             waiting_count: None,
             waiting_since: None,
+            rule: None,
         }
     }
 }
@@ -158,7 +170,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use suitecast_archive::{Digest, DigestAlgorithm};
-    use suitecast_mirror::{Identity, Lease, Unsettled, Waiting, Woken};
+    use suitecast_mirror::{Identity, Lease, Refusal, Unsettled, Waiting, Woken};
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -176,6 +188,10 @@ mod tests {
 
     fn state() -> SuiteState {
         SuiteState::new(SuiteName::parse("dists/stable").unwrap())
+    }
+
+    fn state_refusing(release: &SeenRelease) -> Option<Refusal> {
+        Some(Refusal { identity: release.identity, since: now(), rule: "a rule".to_owned() })
     }
 
     fn now() -> Timestamp {
@@ -226,6 +242,14 @@ mod tests {
         let mut unsettled = state();
         unsettled.unsettled = Some(Unsettled { identity: second().identity, since: now() });
         assert_eq!(standing(&second(), &first(), &unsettled), Standing::Unsettled);
+        let mut refused = unsettled.clone();
+        refused.refuse(second().identity, "Date lies in the future", now());
+        let found = SuiteInRegion::of("eu-west-1", &second(), &first(), &refused, now());
+        assert_eq!((found.standing, found.waiting_since), (Standing::Refused, Some(now())));
+        assert_eq!(found.rule.as_deref(), Some("Date lies in the future"));
+        assert_eq!(standing(&second(), &second(), &refused), Standing::Live);
+        refused.refused = state_refusing(&first());
+        assert_eq!(standing(&second(), &first(), &refused), Standing::Unsettled, "another one was refused");
         let mut leased = state();
         let lease = |until: &str| Some(Lease { holder: "1".into(), expires_at: time(until), owed: Woken::default() });
         leased.lease = lease("2026-01-03T00:01:00Z");

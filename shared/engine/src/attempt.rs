@@ -58,6 +58,9 @@ pub(crate) async fn work(
     if !matches!(decision, Decision::Unsettled { .. } | Decision::Refused { .. }) {
         held.state().unsettled = None;
     }
+    if !matches!(decision, Decision::Publish { .. } | Decision::Refused { .. }) {
+        held.state().refused = None;
+    }
     let mut answer = match decision {
         Decision::Publish { set, hold } => {
             let target = Target { set: &set, in_master: master.tags, hold };
@@ -77,7 +80,10 @@ pub(crate) async fn work(
             held.state().unsettled = Some(unsettled);
             Answer::new(Outcome::Waiting).because(rule)
         }
-        Decision::Refused { rule } => Answer::new(Outcome::Refused).because(rule),
+        Decision::Refused { rule } => {
+            held.state().refuse(Identity::of(&master.files), &rule, run.now());
+            Answer::refused(vec![rule])
+        }
         Decision::Older { rule } => Answer::new(Outcome::Older).because(rule),
         Decision::Held { rule } => Answer::new(Outcome::Held).because(rule),
     };

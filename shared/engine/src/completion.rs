@@ -27,7 +27,7 @@ pub(crate) struct Target<'a> {
 enum Tried {
     Swapped(Box<Answer>),
     Missing(MissingObjects),
-    Refused(String),
+    Refused(Vec<String>),
     SliceOver,
     LookAgain,
     WouldSwap(Box<Answer>),
@@ -48,6 +48,7 @@ pub(crate) async fn publish(
     }
     let missing = match try_release(run, held, seeing, newest, options).await? {
         Tried::Swapped(mut answer) | Tried::WouldSwap(mut answer) => {
+            held.state().refused = None;
             answer.master_date = master_date;
             return finish(run, held, options, *answer).await;
         }
@@ -57,15 +58,17 @@ pub(crate) async fn publish(
             // The run's own loop re-queues the rest.
             return look_again(run, held, options).await;
         }
-        Tried::Refused(rule) => {
+        Tried::Refused(rules) => {
             note_audit(run, held, *options);
-            let mut answer = Answer::new(Outcome::Refused).because(rule);
+            let mut answer = Answer::refused(rules);
+            held.state().refuse(newest.set.identity, answer.reason.as_deref().unwrap_or_default(), run.now());
             (answer.live_date, answer.master_date) = (live_date, master_date);
             return finish(run, held, options, answer).await;
         }
         Tried::Missing(missing) => missing,
     };
     note_audit(run, held, *options);
+    held.state().refused = None;
     if let Some(live) = &mut held.state().live
         && live.identity == newest.set.identity
     {
@@ -249,7 +252,7 @@ async fn try_release(
             held.state().keep_progress(Progress { verified, ..progress });
             Ok(Tried::SliceOver)
         }
-        Filled::Refused { rule } => Ok(Tried::Refused(rule)),
+        Filled::Refused { rules } => Ok(Tried::Refused(rules)),
         Filled::WouldCopy { objects } => {
             let mut answer = Answer::new(Outcome::Swapped);
             answer.would_copy = Some(objects);

@@ -13,6 +13,7 @@ use suitecast_mirror::{
 use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::index_files::{Exposure, ReadError, Standing, VersionedKey, ensure, read, stale_names, suite_key};
+use crate::limits::MAX_RULES;
 use crate::older_versions;
 use crate::pool::{self, Batch};
 use crate::run::Run;
@@ -36,8 +37,8 @@ pub(crate) enum Filled {
     },
     /// The release cannot be served.
     Refused {
-        /// Why, and what to do.
-        rule: String,
+        /// Why, and what to do: the first of it.
+        rules: Vec<String>,
     },
     /// The slice ended first.
     SliceOver {
@@ -223,6 +224,7 @@ async fn fill_named_files(
     let mut in_place = Vec::new();
     let mut known = KnownFiles::default();
     let mut would_copy = 0;
+    let mut refused = Vec::new();
     let mut has_advanced = false;
     for group in groups.iter().filter(|group| group.kind.names_files() && group.need != Need::Nothing) {
         if verified.get(&group.stem).is_some_and(|earlier| earlier.is_all) {
@@ -240,12 +242,11 @@ async fn fill_named_files(
             Reading::NotNeeded => continue,
             Reading::From(variants) => variants,
             Reading::Impossible => {
-                return Ok(Filled::Refused {
-                    rule: format!(
-                        "{} is offered in no compression that can be read (plain, gz or xz): publish one of these as well",
-                        group.stem
-                    ),
-                });
+                let rule = format!(
+                    "{} is offered in no compression that can be read (plain, gz or xz): publish one of these as well",
+                    group.stem
+                );
+                return Ok(Filled::Refused { rules: vec![rule] });
             }
         };
         remember_predecessor(run, group, &previous_groups, &mut known).await?;
@@ -254,7 +255,7 @@ async fn fill_named_files(
             match new_files(run, group, variant, readable, &mut known).await? {
                 Ok(new) if files.is_empty() => files = new,
                 Ok(new) => files.extend(new),
-                Err(rule) => return Ok(Filled::Refused { rule }),
+                Err(rule) => return Ok(Filled::Refused { rules: vec![rule] }),
             }
         }
         let batch = Batch {
@@ -266,8 +267,13 @@ async fn fill_named_files(
             survey_only: !missing.is_empty(),
         };
         let checked = pool::check(run, &batch).await?;
-        if let Some(rule) = checked.refused {
-            return Ok(Filled::Refused { rule });
+        if !checked.refused.is_empty() {
+            refused.extend(checked.refused);
+            if run.looks_only && refused.len() < MAX_RULES {
+                // Whoever only looks wants to know all that is wrong.
+                continue;
+            }
+            break;
         }
         // A file to overwrite during the swap must be found again by a run that goes on from here.
         if checked.in_place.is_empty() && (checked.verified > 0 || files.is_empty()) {
@@ -283,6 +289,10 @@ async fn fill_named_files(
         if unfinished && missing.is_empty() {
             return Ok(Filled::SliceOver { verified });
         }
+    }
+    if !refused.is_empty() {
+        refused.truncate(MAX_RULES);
+        return Ok(Filled::Refused { rules: refused });
     }
     if !missing.is_empty() {
         return Ok(Filled::Missing { missing, verified });

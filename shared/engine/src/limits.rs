@@ -31,6 +31,9 @@ pub const MAX_VERSIONS_LOOKED_THROUGH: usize = 20;
 /// Files to check from which on listings are cheaper than looking at each key: a page of a listing tells of a thousand.
 pub const LISTING_THRESHOLD: usize = 400;
 
+/// Reasons given for one refusal: enough for a person to see the pattern, as with missing objects.
+pub const MAX_RULES: usize = 100;
+
 /// Files of an update looked at before listings are made: where all of these are here, so are most of the others. More
 /// would hardly tell more, and each is a request in every run that waits.
 pub const PROBES: usize = 16;

@@ -10,7 +10,7 @@ use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::conflict::{self, Occupied, Resolution};
 use crate::key_standing::{KeyStanding, bring_or_offer};
-use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, PROBES, SPARE_PAGES};
+use crate::limits::{CHUNK, EVENT_GRACE, LISTING_CONCURRENCY, LISTING_THRESHOLD, MAX_RULES, PROBES, SPARE_PAGES};
 use crate::listing::visit;
 use crate::objects::{Brought, Content, Place, Presence, look};
 use crate::run::Run;
@@ -42,8 +42,8 @@ pub(crate) struct Checked {
     pub(crate) missing: MissingObjects,
     /// What is to be overwritten during the swap.
     pub(crate) in_place: Vec<Overwrite>,
-    /// Why the release cannot be served.
-    pub(crate) refused: Option<String>,
+    /// Why the release cannot be served: the first reasons that were found.
+    pub(crate) refused: Vec<String>,
     /// What a dry run found that a real one would copy.
     pub(crate) would_copy: u64,
 }
@@ -102,7 +102,7 @@ pub(crate) async fn check(run: &Run<'_>, batch: &Batch<'_>) -> Result<Checked, E
             let looked_at = batch.verified + (number + 1) * CHUNK;
             survey_missing(run, batch, looked_at, &mut checked).await?;
         }
-        if !checked.missing.is_empty() || checked.refused.is_some() {
+        if !checked.missing.is_empty() || !checked.refused.is_empty() {
             break;
         }
         checked.verified += files.len();
@@ -321,7 +321,8 @@ async fn check_chunk(
             Resolution::Repaired => {}
             Resolution::DuringSwap(overwrite) => checked.in_place.push(overwrite),
             Resolution::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
-            Resolution::Refused { rule } => checked.refused = Some(rule),
+            Resolution::Refused { rule } if checked.refused.len() < MAX_RULES => checked.refused.push(rule),
+            Resolution::Refused { .. } => {}
         }
     }
     Ok(())

@@ -145,6 +145,8 @@ impl Look {
 pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) reason: Option<String>,
+    /// Where it is refused: the first of the rules that it breaks.
+    pub(crate) rules: Vec<String>,
     pub(crate) live_date: Option<Timestamp>,
     pub(crate) master_date: Option<Timestamp>,
     pub(crate) waiting: Option<Waiting>,
@@ -162,6 +164,7 @@ impl Answer {
         Self {
             outcome,
             reason: None,
+            rules: Vec::new(),
             live_date: None,
             master_date: None,
             waiting: None,
@@ -171,6 +174,15 @@ impl Answer {
             lag_seconds: None,
             plan: SwapPlan::default(),
         }
+    }
+
+    /// The release breaks a rule, or several.
+    pub(crate) fn refused(rules: Vec<String>) -> Self {
+        let reason = match rules.as_slice() {
+            [first, _, ..] => Some(format!("{first}; and {} more like it at least", rules.len() - 1)),
+            rules => rules.first().cloned(),
+        };
+        Self { reason, rules, ..Self::new(Outcome::Refused) }
     }
 
     pub(crate) fn because(mut self, reason: String) -> Self {
@@ -189,6 +201,7 @@ fn report(run: &Run<'_>, answer: Answer) -> PublishReport {
         suite: run.suite.clone(),
         outcome: answer.outcome,
         reason: answer.reason,
+        rules: answer.rules,
         live_date: answer.live_date.map(|date| date.to_string()),
         master_date: answer.master_date.map(|date| date.to_string()),
         missing_count,

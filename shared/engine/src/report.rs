@@ -47,6 +47,9 @@ pub struct PublishReport {
     /// Why, where there is more to say than the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What breaks a rule, the first of it, where the outcome is [`Outcome::Refused`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
     /// The `Date` of the release that clients see now, as RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub live_date: Option<String>,

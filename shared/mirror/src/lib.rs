@@ -23,7 +23,7 @@ pub use missing::{Awaited, MissingObjects, SeenKey};
 pub use plan::{Indices, Overwrite, Phase, Planned, Stale, Step, SwapPlan, plan_swap};
 pub use release_set::{Identity, ReleaseFiles, ReleaseSet, SetProblem, with_causes};
 pub use state::{
-    Candidate, Intent, Lease, Live, Missing, MissingReason, Progress, ReleaseTags, Served, SuiteState, Unsettled,
-    VerifiedFiles, Waiting, Woken,
+    Candidate, Intent, Lease, Live, Missing, MissingReason, Progress, Refusal, ReleaseTags, Served, SuiteState,
+    Unsettled, VerifiedFiles, Waiting, Woken,
 };
 pub use vouching::vouched_indices;

@@ -13,6 +13,9 @@ pub const MIXED_SET_PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 /// Missing keys kept in the state and in an answer: enough for a person to see the pattern, small enough for one object.
 pub const MAX_MISSING_RECORDED: usize = 100;
 
+/// Bytes kept in the state of why a release was refused: what an index says may be quoted there, and may be long.
+pub const MAX_RULE_BYTES: usize = 2_000;
+
 /// Waiting releases kept as candidates beside the master's newest. A suite re-published faster than it can be filled
 /// needs one that stands still for as long as a fill takes; each costs a look at every wake-up.
 pub const MAX_CANDIDATES: usize = 3;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use suitecast_archive::{ArchivePath, Digest, SuiteName};
 
-use crate::limits::{GRACE, MAX_CANDIDATES, MAX_HISTORY};
+use crate::limits::{GRACE, MAX_CANDIDATES, MAX_HISTORY, MAX_RULE_BYTES};
 use crate::release_set::Identity;
 
 /// The entity tags of the three release files in one bucket; `None` where a file is absent.
@@ -172,6 +172,17 @@ pub struct Unsettled {
     pub since: Timestamp,
 }
 
+/// A release that breaks a rule, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Which release.
+    pub identity: Identity,
+    /// Since when it is refused.
+    pub since: Timestamp,
+    /// The rule, and what to do, as the last look found it; cut off where it is long.
+    pub rule: String,
+}
+
 /// A release that waited and is still worth completing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
@@ -225,6 +236,9 @@ pub struct SuiteState {
     /// A mixed set, and since when.
     #[serde(default)]
     pub unsettled: Option<Unsettled>,
+    /// Why the newest release is not served, where that is final.
+    #[serde(default)]
+    pub refused: Option<Refusal>,
     /// Releases that waited, newest first.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
@@ -241,6 +255,15 @@ pub struct SuiteState {
     /// Releases served, oldest first.
     #[serde(default)]
     pub history: Vec<Served>,
+}
+
+impl SuiteState {
+    /// Notes that a release is refused. `since` stays where it was refused before, whatever the rule was then.
+    pub fn refuse(&mut self, identity: Identity, rule: &str, now: Timestamp) {
+        let since = self.refused.take().filter(|before| before.identity == identity).map_or(now, |before| before.since);
+        let rule = rule.get(..rule.floor_char_boundary(MAX_RULE_BYTES)).unwrap_or_default().to_owned();
+        self.refused = Some(Refusal { identity, since, rule });
+    }
 }
 
 impl Intent {
@@ -279,6 +302,7 @@ impl SuiteState {
             waiting: None,
             markers: BTreeSet::new(),
             unsettled: None,
+            refused: None,
             candidates: Vec::new(),
             forced: None,
             hold: None,
