@@ -43,7 +43,12 @@ impl Done {
         }
         if let Some(error) = self.failures.first() {
             let exit = exit_of(error.kind);
-            let again = if exit == Exit::Temporary { "; push again to go on" } else { "" };
+            let again = match exit {
+                Exit::Temporary => {
+                    "; push again to go on, with fewer requests at once by --concurrency if it comes often"
+                }
+                _ => "",
+            };
             return Some(Failure::new(exit, format!("{error}{rest}{again}")));
         }
         if let Some(error) = &self.died {
