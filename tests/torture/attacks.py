@@ -19,7 +19,7 @@ def rust(name, *arguments, lines=1):
 
 def test(name, lines=1):
     """A test of tests/tests that is whole as it is."""
-    return Program(("cargo", "test", "--quiet", "--locked", "--package", "suitecast-tests", "--test", name, "--", "--nocapture"), lines)
+    return Program(("cargo", "test", "--quiet", "--locked", "--workspace", "--test", name, "--", "--nocapture"), lines)
 
 
 def python(module, *arguments, lines=1):

@@ -17,9 +17,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use suitecast_archive::{
-    Archives, Digest, DigestAlgorithm, Digests, KeyClass, Layout, ReleaseFile, UnlistedTrees,
-};
+use suitecast_archive::{Archives, Digest, DigestAlgorithm, Digests, KeyClass, Layout, ReleaseFile, UnlistedTrees};
 use suitecast_store::{ETag, ObjectHeaders};
 
 use super::selection::Selection;

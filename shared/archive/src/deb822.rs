@@ -34,17 +34,25 @@ impl<'line> Line<'line> {
         }
         match line.first() {
             None => Self::Blank,
-            Some(first @ (b' ' | b'\t')) => Self::Continuation { value: line.trim_ascii(), is_by_tab: *first == b'\t' },
+            Some(first @ (b' ' | b'\t')) => Self::Continuation { value: trimmed(line), is_by_tab: *first == b'\t' },
             Some(_) => {
                 let mut parts = line.splitn(2, |byte| *byte == b':');
                 let name = parts.next().unwrap_or_default().trim_ascii_end();
                 match parts.next() {
-                    Some(value) if is_name(name) => Self::Field { name, value: value.trim_ascii() },
+                    Some(value) if is_name(name) => Self::Field { name, value: trimmed(value) },
                     _ => Self::Malformed,
                 }
             }
         }
     }
+}
+
+/// A text without the blanks around it. A form feed is none: within a field apt takes it for a part of the word beside it.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+    let first = text.iter().position(|byte| !is_blank(byte)).unwrap_or(text.len());
+    let end = text.iter().rposition(|byte| !is_blank(byte)).map_or(first, |last| last + 1);
+    text.get(first..end).unwrap_or_default()
 }
 
 /// Whether a text may name a field: no blanks, no control characters.
@@ -93,6 +101,9 @@ mod tests {
         assert_eq!(Line::of(b"\tb "), Line::Continuation { value: b"b", is_by_tab: true });
         assert_eq!(Line::of(b" \tb"), Line::Continuation { value: b"b", is_by_tab: false });
         assert_eq!(Line::of(b"\r\r"), Line::Blank);
+        // What a digest or a path is, it is with the form feed.
+        assert_eq!(Line::of(b" \x0cb\x0c"), Line::Continuation { value: b"\x0cb\x0c", is_by_tab: false });
+        assert_eq!(Line::of(b"Filename: b\x0c \r"), Line::Field { name: b"Filename", value: b"b\x0c" });
     }
 
     #[test]

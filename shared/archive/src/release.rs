@@ -401,6 +401,16 @@ mod tests {
         }
     }
 
+    /// apt keeps it within the word beside it: no file has such a digest, and none such a name.
+    #[test]
+    fn a_form_feed_belongs_to_the_word_beside_it() {
+        let zeros = zeros();
+        let error = with_list(&format!(" \x0c{zeros} 1 main/a\n")).unwrap_err();
+        assert!(matches!(error, ReleaseError::Digest { line: 3, .. }), "{error:?}");
+        let error = with_list(&format!(" {zeros} 1 main/a\x0c\n")).unwrap_err();
+        assert!(matches!(error, ReleaseError::Path { line: 3, .. }), "{error:?}");
+    }
+
     #[test]
     fn absurd_sizes_are_refused() {
         for size in ["-1", "+1", "1.5", "0x10", "50000000000001", "99999999999999999999999", "1e3"] {

@@ -318,11 +318,11 @@ async fn check_chunk(
     }
     for resolution in conflict::resolve(run, &occupied).await? {
         match resolution {
-            Resolution::Repaired => {}
             Resolution::DuringSwap(overwrite) => checked.in_place.push(overwrite),
             Resolution::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
             Resolution::Refused { rule } if checked.refused.len() < MAX_RULES => checked.refused.push(rule),
-            Resolution::Refused { .. } => {}
+            // Of so many rules one more tells nobody anything new.
+            Resolution::Repaired | Resolution::Refused { .. } => {}
         }
     }
     Ok(())
