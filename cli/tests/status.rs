@@ -173,6 +173,38 @@ async fn what_cannot_be_looked_at_is_told_with_the_right_code() {
     assert!(ran.stderr.contains("--region"), "{}", ran.stderr);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_region_that_cannot_be_looked_at_does_not_hide_the_others() {
+    let (served, _, _) = waiting().await;
+    let (good, absent) = (format!("{REGION}={REGION_BUCKET}"), "us-west-2=nobody-has-this");
+    let words = ["status", "--master", MASTER, "--region", &good, "--region", absent];
+    let ran = served.run(&[&words[..], &["--json"]].concat()).await;
+    assert_eq!(ran.code, 4, "{}", ran.said());
+    let result = ran.result();
+    let standings: Vec<&serde_json::Value> =
+        result["suites"][0]["regions"].as_array().unwrap().iter().map(|region| &region["standing"]).collect();
+    assert_eq!(standings, ["waiting", "unknown"], "{result}");
+    assert!(result["regions"][1]["not_known"][0]["reason"].as_str().unwrap().contains("no such bucket"), "{result}");
+    assert_eq!(result["live_everywhere"], false);
+    let ran = served.run(&words).await;
+    assert!(ran.stdout.contains("waiting") && ran.stdout.contains("not known"), "{}", ran.said());
+    assert!(ran.stderr.contains("us-west-2: not known:"), "{}", ran.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_release_file_that_cannot_be_read_does_not_hide_the_other_suites() {
+    let (served, _, _) = waiting().await;
+    served.put(MASTER, &ArchiveMaker::new(22).suite("testing").generation(1).unwrap());
+    served.s3.change_bucket(REGION_BUCKET, |bucket| bucket.access.denied_prefixes.push("dists/testing/".to_owned()));
+    let ran = served.run_by_buckets(&["status", "--json"]).await;
+    assert_eq!(ran.code, 4, "{}", ran.said());
+    let result = ran.result();
+    let standing = |suite: usize| &result["suites"][suite]["regions"][0]["standing"];
+    assert_eq!((standing(0), standing(1)), (&"waiting".into(), &"unknown".into()), "{result}");
+    let not_known = &result["regions"][0]["not_known"][0];
+    assert_eq!(not_known["suite"], "dists/testing", "{result}");
+}
+
 /// A server to which every credential is past its time, and its address.
 async fn expired() -> (tokio::task::JoinHandle<()>, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::case_sensitive_file_extension_comparisons, reason = "names in an archive are keys")]
 
+#[allow(dead_code, reason = "what the tests of push take of it besides")]
+#[path = "push/proxies.rs"]
+mod proxies;
 mod served;
 
 use std::path::PathBuf;
@@ -11,6 +14,7 @@ use std::path::PathBuf;
 use served::{MASTER, REGION_BUCKET, Ran, Served};
 use suitecast_archive::{Digest, DigestAlgorithm};
 use suitecast_testing::archive_maker::{ArchiveKey, ArchiveMaker, ByHash, Generation};
+use suitecast_testing::http::SECRET_ACCESS_KEY;
 use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -365,6 +369,33 @@ async fn what_could_not_be_looked_at_is_not_called_wrong_and_ends_otherwise() {
     served.s3.trouble(rule);
     let ran = served.run(&["verify", &format!("s3://{REGION_BUCKET}"), "--json"]).await;
     assert_eq!((problems(&ran), ran.code), (vec![("unread".into(), package)], 3), "{}", ran.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_expire_on_the_way_are_not_called_harm() {
+    let (served, _) = region().await;
+    // While indices are read, and while the sizes of packages are asked for.
+    for word in ["GET /eu-west-1.archive.example.com/dists/stable/main/", "HEAD /eu-west-1.archive.example.com/pool/"] {
+        let address = served.server.endpoint().trim_start_matches("http://").to_owned();
+        let endpoint = proxies::expiring_at(address, word);
+        let variables = [("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY), ("AWS_ENDPOINT_URL", endpoint.as_str())];
+        let ran = served.run_with(&["verify", &format!("s3://{REGION_BUCKET}")], &variables).await;
+        assert_eq!(ran.code, 4, "{word}: {}", ran.said());
+        assert!(ran.stdout.contains("the credentials expired on the way"), "{word}: {}", ran.said());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_that_no_suite_is_of_verifies_nothing_and_says_so() {
+    let (served, _) = region().await;
+    let bucket = format!("s3://{REGION_BUCKET}");
+    assert_eq!(served.run(&["verify", &bucket, "--suite", "sta*"]).await.code, 0);
+    let ran = served.run(&["verify", &bucket, "--suite", "sta*", "--suite", "old*"]).await;
+    assert_eq!(ran.code, 1, "{}", ran.said());
+    assert!(ran.stderr.contains("of the form old*"), "{}", ran.stderr);
+    let ran = served.run(&["verify", &served.http(REGION_BUCKET), "--suite", "*"]).await;
+    assert_eq!(ran.code, 2, "{}", ran.said());
+    assert!(ran.stderr.contains("cannot be listed over HTTP"), "{}", ran.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

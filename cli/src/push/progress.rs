@@ -119,3 +119,42 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::io::Write;
+    use std::sync::Arc;
+
+    /// What was said, to be read by others.
+    #[derive(Clone, Default)]
+    struct Said(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Said {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nobody_looks_at_a_terminal_a_line_now_and_then_tells_rate_and_time_left() {
+        let said = Said::default();
+        let output = Output::to(false, Box::new(std::io::sink()), Box::new(said.clone()));
+        let progress = Progress::new(output.is_terminal(), 5, 50_000_000);
+        progress.file_sent();
+        progress.bytes_sent(10_000_000);
+        let _ = tokio::time::timeout(Duration::from_secs(25), progress.lines(&output)).await;
+        let text = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let told = "sent 1 of 5 files, 10.00 MB of 50.00 MB, ";
+        assert_eq!(
+            lines,
+            [format!("{told}1.00 MB/s, 40 seconds left"), format!("{told}500.00 kB/s, 80 seconds left"),]
+        );
+    }
+}

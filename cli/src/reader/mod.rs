@@ -47,6 +47,8 @@ pub struct ReadFailure {
 pub enum ReadFailureKind {
     /// The server says that this reader may not read it.
     Denied,
+    /// The credentials are past their time: nothing more can be read with them.
+    Expired,
     /// No answer, or one that may be another the next time.
     Temporary,
     /// The server will never answer this.
@@ -56,7 +58,7 @@ pub enum ReadFailureKind {
 impl From<ReadFailure> for Failure {
     fn from(failure: ReadFailure) -> Self {
         let exit = match failure.kind {
-            ReadFailureKind::Denied | ReadFailureKind::Refused => Exit::Refused,
+            ReadFailureKind::Denied | ReadFailureKind::Expired | ReadFailureKind::Refused => Exit::Refused,
             ReadFailureKind::Temporary => Exit::Temporary,
         };
         Self::new(exit, failure.message)

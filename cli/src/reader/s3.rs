@@ -21,7 +21,14 @@ impl BucketReader {
 #[async_trait]
 impl ArchiveReader for BucketReader {
     async fn look(&self, key: &str) -> Result<Option<Seen>, ReadFailure> {
-        let info = self.0.head(key).await.map_err(|error| failed(&error))?;
+        let info = match self.0.head(key).await {
+            Ok(info) => info,
+            // An answer to HEAD has no body to say why. Expired credentials, above all, look like any other bad request.
+            Err(error) if error.kind == ErrorKind::Rejected => {
+                return Err(self.read(key).await.err().unwrap_or_else(|| failed(&error)));
+            }
+            Err(error) => return Err(failed(&error)),
+        };
         Ok(info.map(|info| Seen { size: Some(info.size), sha256: info.sha256 }))
     }
 
@@ -38,6 +45,7 @@ impl ArchiveReader for BucketReader {
 fn failed(error: &StoreError) -> ReadFailure {
     let kind = match error.kind {
         ErrorKind::AccessDenied => ReadFailureKind::Denied,
+        ErrorKind::ExpiredCredentials => ReadFailureKind::Expired,
         kind if kind.is_retryable() => ReadFailureKind::Temporary,
         _ => ReadFailureKind::Refused,
     };

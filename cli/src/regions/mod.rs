@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use clap::Args;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use suitecast_engine::Settings;
 use suitecast_lambda::config::{Looking, variable};
 use suitecast_lambda::keyring::{KeyringSource, Keyrings};
@@ -159,12 +159,27 @@ async fn open(shared: &SdkConfig, bucket: &str, region: Option<&str>) -> Result<
 /// # Errors
 /// None is named anywhere, or a stack cannot be looked up.
 pub(crate) async fn find(shared: &SdkConfig, arguments: &RegionsArguments) -> Result<Vec<Region>, Failure> {
+    let found = find_each(shared, arguments).await?;
+    found.into_iter().map(|(_, region)| region).collect()
+}
+
+/// The same, Region by Region: each with its name, and why it could not be found.
+///
+/// # Errors
+/// None is named anywhere.
+pub(crate) async fn find_each(
+    shared: &SdkConfig,
+    arguments: &RegionsArguments,
+) -> Result<Vec<(String, Result<Region, Failure>)>, Failure> {
     let named = if arguments.regions.is_empty() { listed(arguments)? } else { on_the_command_line(arguments)? };
-    try_join_all(named.into_iter().map(async |named| match named {
-        Named::Stack(stack) => stack::look_up(shared, &stack).await,
-        Named::Buckets(region) => Ok(*region),
-    }))
-    .await
+    let found = named.into_iter().map(async |named| match named {
+        Named::Stack(stack) => {
+            let found = stack::look_up(shared, &stack).await;
+            (stack.region, found)
+        }
+        Named::Buckets(region) => (region.name.clone(), Ok(*region)),
+    });
+    Ok(join_all(found).await)
 }
 
 /// How a Region is to be found.

@@ -9,7 +9,7 @@ pub(crate) mod table;
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use jiff::Timestamp;
 use suitecast_archive::{SuiteName, SuitePatterns};
 use suitecast_engine::Clock;
@@ -21,7 +21,7 @@ use crate::output::Output;
 use crate::{clients, regions};
 
 pub(crate) use arguments::StatusArguments;
-use look::{DeadLetters, Look, OpenRegion, look};
+use look::{DeadLetters, Look, NotKnown, Opened, look};
 use standing::{Next, Standing, SuiteInRegion, next};
 use table::{Cell, Tone, render, span};
 
@@ -38,12 +38,13 @@ pub(crate) async fn run(arguments: StatusArguments, output: &Output) -> Result<E
             .map_err(|error| Failure::usage(format!("--suite: {}", suitecast_mirror::with_causes(&error))))?,
     };
     let shared = clients::shared_config().await?;
-    let found = regions::find(&shared, &arguments.regions).await?;
-    let regions = try_join_all(found.into_iter().map(|region| OpenRegion::open(&shared, region))).await?;
+    let found = regions::find_each(&shared, &arguments.regions).await?;
+    let regions = join_all(found.into_iter().map(|(name, found)| Opened::of(&shared, name, found))).await;
     if !arguments.watch {
-        let look = look(&regions, &wanted).await?;
+        let look = look(&regions, &wanted).await;
         let told = show(&look, output);
-        return output.ending(all_are_there(&arguments.suites, &look), told);
+        let ended = look.worst().map_or_else(|| all_are_there(&arguments.suites, &look), Ok);
+        return output.ending(ended, told);
     }
     watch(&arguments, &regions, &wanted, output).await
 }
@@ -63,7 +64,7 @@ fn all_are_there(asked: &[String], look: &Look) -> Result<Exit, Failure> {
 /// Looks until every Region serves what the master holds, and shows what changed.
 async fn watch(
     arguments: &StatusArguments,
-    regions: &[OpenRegion],
+    regions: &[Opened],
     wanted: &SuitePatterns,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -72,17 +73,17 @@ async fn watch(
     let began = SystemClock.now();
     let mut shown: Option<Look> = None;
     loop {
-        match look(regions, wanted).await {
-            Ok(seen) => {
-                if shown.as_ref() != Some(&seen) {
-                    show(&seen, output)?;
-                    output.line("")?;
-                }
-                shown = Some(seen);
-            }
-            // It may pass before the time is over.
-            Err(failure) if failure.exit == Exit::Temporary => output.remark(format_args!("{}", failure.message)),
-            Err(failure) => return Err(failure),
+        let seen = look(regions, wanted).await;
+        let worst = seen.worst();
+        if shown.as_ref() != Some(&seen) {
+            show(&seen, output)?;
+            output.line("")?;
+        }
+        shown = Some(seen);
+        // What is temporary may pass before the time is over, but a Region that was not found is not looked for again.
+        let is_final = |exit: &Exit| *exit != Exit::Temporary || regions.iter().any(Opened::is_closed);
+        if let Some(exit) = worst.filter(is_final) {
+            return Ok(exit);
         }
         let elapsed = u64::try_from(SystemClock.now().duration_since(began).as_secs()).unwrap_or(0);
         let is_live = shown.as_ref().is_some_and(|look| look.live_everywhere);
@@ -104,7 +105,7 @@ async fn watch(
 
 fn show(look: &Look, output: &Output) -> Result<(), Failure> {
     output.json(look)?;
-    if look.suites.is_empty() {
+    if look.suites.is_empty() && look.worst().is_none() {
         output.line("no suite lies in the master or in a Region")?;
     }
     for line in render(&rows(look), output.is_terminal()) {
@@ -112,6 +113,11 @@ fn show(look: &Look, output: &Output) -> Result<(), Failure> {
     }
     for line in refusals(look) {
         output.line(line)?;
+    }
+    for (region, NotKnown { suite, reason, .. }) in look.not_known() {
+        let what =
+            suite.as_ref().map_or_else(|| region.region.clone(), |suite| format!("{suite} in {}", region.region));
+        output.remark(format_args!("{what}: not known: {reason}"));
     }
     Ok(())
 }
@@ -157,6 +163,7 @@ fn cell(suite: &SuiteInRegion) -> Cell {
         Standing::Behind => (Tone::Pending, "behind"),
         Standing::Withdrawn => (Tone::Plain, "gone from the master"),
         Standing::NotMirrored => (Tone::Plain, "not mirrored"),
+        Standing::Unknown => (Tone::Bad, "not known"),
     };
     let mut lines = vec![date(suite.served_date), words.to_owned()];
     if let Some(count) = suite.waiting_count {
@@ -210,6 +217,7 @@ mod tests {
             bucket: format!("{name}.example.com"),
             master: "master".to_owned(),
             dead_letters,
+            not_known: Vec::new(),
         };
         let look = Look {
             suites: vec![SuiteRow {

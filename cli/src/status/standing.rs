@@ -33,6 +33,8 @@ pub(crate) enum Standing {
     Withdrawn,
     /// The Region does not mirror the suite.
     NotMirrored,
+    /// It could not be looked at.
+    Unknown,
 }
 
 impl Standing {
@@ -125,9 +127,18 @@ impl SuiteInRegion {
 
     /// A suite that the Region leaves alone.
     pub(crate) fn not_mirrored(region: &str) -> Self {
+        Self::nothing_known(region, Standing::NotMirrored)
+    }
+
+    /// A suite that could not be looked at there.
+    pub(crate) fn unknown(region: &str) -> Self {
+        Self::nothing_known(region, Standing::Unknown)
+    }
+
+    fn nothing_known(region: &str, standing: Standing) -> Self {
         Self {
             region: region.to_owned(),
-            standing: Standing::NotMirrored,
+            standing,
             served_date: None,
             lag_seconds: None,
             waiting_count: None,
@@ -190,10 +201,6 @@ mod tests {
         SuiteState::new(SuiteName::parse("dists/stable").unwrap())
     }
 
-    fn state_refusing(release: &SeenRelease) -> Option<Refusal> {
-        Some(Refusal { identity: release.identity, since: now(), rule: "a rule".to_owned() })
-    }
-
     fn now() -> Timestamp {
         time("2026-01-03T00:00:00Z")
     }
@@ -248,7 +255,7 @@ mod tests {
         assert_eq!((found.standing, found.waiting_since), (Standing::Refused, Some(now())));
         assert_eq!(found.rule.as_deref(), Some("Date lies in the future"));
         assert_eq!(standing(&second(), &second(), &refused), Standing::Live);
-        refused.refused = state_refusing(&first());
+        refused.refused = Some(Refusal { identity: first().identity, since: now(), rule: "a rule".to_owned() });
         assert_eq!(standing(&second(), &first(), &refused), Standing::Unsettled, "another one was refused");
         let mut leased = state();
         let lease = |until: &str| Some(Lease { holder: "1".into(), expires_at: time(until), owed: Woken::default() });

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use indicatif::ProgressBar;
 use serde::Serialize;
-use suitecast_archive::{Archive, Digest, Scope, SuiteName};
+use suitecast_archive::{Archive, Digest, Scope, SuiteName, SuitePatterns};
 use suitecast_engine::{Clock, Settings, looking};
 use suitecast_lambda::clock::SystemClock;
 use suitecast_lambda::config::{Looking, variable};
@@ -99,6 +99,11 @@ async fn connect(
                     "suites cannot be listed over HTTP: name them with --suite, or say --flat for a flat archive",
                 ));
             }
+            if let Some(pattern) = arguments.suites.iter().find(|name| is_pattern(name)) {
+                return Err(Failure::usage(format!(
+                    "--suite {pattern}: suites cannot be listed over HTTP, so that a pattern has nothing to match; name each"
+                )));
+            }
             let named = arguments.suites.iter().map(|name| named_suite("", name)).collect::<Result<Vec<_>, _>>()?;
             Ok((Box::new(reader), named))
         }
@@ -107,7 +112,11 @@ async fn connect(
             let store: Arc<dyn Store> = Arc::new(clients::bucket(&shared, &url.bucket).await?);
             let found = looking::suites_of(store.as_ref(), settings).await?;
             let mut suites: BTreeSet<SuiteName> = found.clone();
-            for name in arguments.suites.iter().filter(|name| !name.contains(['*', '?'])) {
+            let absent: Vec<&str> = patterns_without_a_suite(&arguments.suites, &found);
+            if !absent.is_empty() {
+                return Err(Failure::wrong(format!("no suite in {url} is of the form {}", absent.join(" or "))));
+            }
+            for name in arguments.suites.iter().filter(|name| !is_pattern(name)) {
                 let suite = named_suite(&url.prefix, name)?;
                 // Named and not there is something to report.
                 let is_found =
@@ -125,6 +134,17 @@ async fn connect(
             Ok((Box::new(BucketReader::new(store)), suites.into_iter().collect()))
         }
     }
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?'])
+}
+
+/// The patterns that no suite is of: mistyped, they would verify nothing and find nothing wrong.
+fn patterns_without_a_suite<'a>(asked: &'a [String], found: &BTreeSet<SuiteName>) -> Vec<&'a str> {
+    let is_met =
+        |text: &str| SuitePatterns::parse(text).is_ok_and(|pattern| found.iter().any(|suite| pattern.matches(suite)));
+    asked.iter().map(String::as_str).filter(|text| is_pattern(text) && !is_met(text)).collect()
 }
 
 /// A suite by the name that apt or the bucket has for it.
@@ -311,6 +331,9 @@ impl Verified {
         let count = self.problems.len();
         match exit {
             Exit::Done => output.line("nothing is wrong"),
+            Exit::Refused => output.line(format_args!(
+                "the credentials expired on the way: get new ones and verify again ({count} thing(s) so far)"
+            )),
             Exit::Temporary => {
                 output.line(format_args!("{count} thing(s) could not be looked at, and nothing else is wrong"))
             }
@@ -327,7 +350,7 @@ impl Verified {
         Summary {
             outcome: match exit_of(&self.problems) {
                 Exit::Done => "whole",
-                Exit::Temporary => "unread",
+                Exit::Temporary | Exit::Refused => "unread",
                 _ => "wrong",
             },
             suites: self.suites.len(),
@@ -342,10 +365,12 @@ impl Verified {
     }
 }
 
-/// What could not be looked at may be right: where nothing else is wrong, running it again may tell.
+/// What could not be looked at may be right: where nothing else is wrong, running it again may tell. With credentials that
+/// have expired it never does.
 fn exit_of(problems: &[Problem]) -> Exit {
     match problems {
         [] => Exit::Done,
+        problems if problems.iter().any(|problem| problem.kind == ProblemKind::CredentialsExpired) => Exit::Refused,
         problems if problems.iter().all(|problem| problem.kind == ProblemKind::Unread) => Exit::Temporary,
         _ => Exit::Wrong,
     }

@@ -31,6 +31,8 @@ pub(crate) enum ProblemKind {
     Denied,
     /// It could not be looked at, which may pass.
     Unread,
+    /// It could not be looked at, since the credentials are past their time.
+    CredentialsExpired,
 }
 
 impl ProblemKind {
@@ -45,7 +47,7 @@ impl ProblemKind {
             Self::Expired => "expired",
             Self::FromTheFuture => "from the future",
             Self::Denied => "access denied",
-            Self::Unread => "could not be looked at",
+            Self::Unread | Self::CredentialsExpired => "could not be looked at",
         }
     }
 }
@@ -84,6 +86,7 @@ pub(crate) fn of_failure(failure: ReadFailure) -> Wrong {
     let kind = match failure.kind {
         ReadFailureKind::Denied => ProblemKind::Denied,
         ReadFailureKind::Temporary => ProblemKind::Unread,
+        ReadFailureKind::Expired => ProblemKind::CredentialsExpired,
         ReadFailureKind::Refused => ProblemKind::Malformed,
     };
     (kind, failure.message)

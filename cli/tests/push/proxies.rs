@@ -72,6 +72,7 @@ pub(crate) fn expiring_at(address: String, word: &'static str) -> String {
             let body = "<?xml version=\"1.0\"?><Error><Code>ExpiredToken</Code>\
                         <Message>The provided token has expired.</Message></Error>";
             let length = body.len();
+            let body = if piece.starts_with(b"HEAD ") { "" } else { body };
             let head = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
             let _ = client.write_all(format!("{head}{body}").as_bytes());
         }

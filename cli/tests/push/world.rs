@@ -166,7 +166,7 @@ impl Pushed {
 /// A proxy that holds up the first request whose text holds a word, until it is told to go on.
 pub(crate) struct Gate {
     pub(crate) endpoint: String,
-    reached: Receiver<()>,
+    reached: Receiver<String>,
     opened: Arc<(Mutex<bool>, Condvar)>,
 }
 
@@ -190,9 +190,9 @@ impl Gate {
         Self { endpoint, reached, opened }
     }
 
-    /// Waits until the request has come.
-    pub(crate) fn wait(&self) {
-        self.reached.recv_timeout(PATIENCE).expect("the request that was waited for never came");
+    /// Waits until the request has come, and says how it begins.
+    pub(crate) fn wait(&self) -> String {
+        self.reached.recv_timeout(PATIENCE).expect("the request that was waited for never came")
     }
 
     /// Lets it go on.
@@ -206,7 +206,7 @@ fn forward(
     mut client: TcpStream,
     mut server: TcpStream,
     word: &str,
-    reached: &Sender<()>,
+    reached: &Sender<String>,
     held: &AtomicBool,
     gate: &(Mutex<bool>, Condvar),
 ) {
@@ -218,7 +218,8 @@ fn forward(
         let bytes = &piece[..count];
         let is_it = bytes.windows(word.len()).any(|window| window == word.as_bytes());
         if is_it && !held.swap(true, Ordering::SeqCst) {
-            let _ = reached.send(());
+            let text = String::from_utf8_lossy(bytes);
+            let _ = reached.send(text.lines().next().unwrap_or_default().to_owned());
             let open = gate.0.lock().unwrap();
             let _open = gate.1.wait_while(open, |open| !*open).unwrap();
         }

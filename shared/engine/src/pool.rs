@@ -48,6 +48,14 @@ pub(crate) struct Checked {
     pub(crate) would_copy: u64,
 }
 
+impl Checked {
+    fn refuse(&mut self, rule: String) {
+        if self.refused.len() < MAX_RULES {
+            self.refused.push(rule);
+        }
+    }
+}
+
 /// What is known of a file before it is checked.
 #[derive(Debug, Clone)]
 enum Hint {
@@ -318,11 +326,10 @@ async fn check_chunk(
     }
     for resolution in conflict::resolve(run, &occupied).await? {
         match resolution {
+            Resolution::Repaired => {}
             Resolution::DuringSwap(overwrite) => checked.in_place.push(overwrite),
             Resolution::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
-            Resolution::Refused { rule } if checked.refused.len() < MAX_RULES => checked.refused.push(rule),
-            // Of so many rules one more tells nobody anything new.
-            Resolution::Repaired | Resolution::Refused { .. } => {}
+            Resolution::Refused { rule } => checked.refuse(rule),
         }
     }
     Ok(())
