@@ -111,9 +111,10 @@ impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let exit = match &error {
             EngineError::Store { source, .. } => exit_of(source.kind),
-            EngineError::Queue { .. } | EngineError::WakeFailed { .. } | EngineError::Contended { .. } => {
-                Exit::Temporary
-            }
+            EngineError::Queue { .. }
+            | EngineError::WakeFailed { .. }
+            | EngineError::Contended { .. }
+            | EngineError::Held { .. } => Exit::Temporary,
             EngineError::Rejected { .. } => Exit::Wrong,
         };
         Self::new(exit, suitecast_mirror::with_causes(&error))

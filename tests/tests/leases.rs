@@ -9,10 +9,13 @@ use jiff::SignedDuration;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_engine::{Outcome, limits};
 use suitecast_testing::archive_maker::Generation;
-use suitecast_testing::strict::Request;
+use suitecast_testing::strict::{Request, S3Operation, Trouble, TroubleRule};
 use suitecast_tests::case::{history, look};
 use suitecast_tests::world::{REGION, World};
 use tokio::sync::oneshot;
+
+/// Where the states of suites lie.
+const STATES: &str = ".suitecast/state/";
 
 /// What a clock can tell apart here.
 const A_MOMENT: SignedDuration = SignedDuration::from_millis(1);
@@ -87,8 +90,31 @@ async fn a_run_is_counted_on_until_its_slice_is_over_and_no_longer() {
         world.clock.advance(passed);
         match world.publish(look()).await {
             Ok(report) => assert!(is_counted_on && report.outcome == Outcome::Busy, "{passed:#}: {report:#?}"),
-            Err(error) => assert!(!is_counted_on && error.is_retryable(), "{passed:#}: {error:?}"),
+            Err(error) => {
+                assert!(!is_counted_on && error.is_retryable(), "{passed:#}: {error:?}");
+                let beyond = SignedDuration::try_from(limits::LEASE_BEYOND_SLICE).unwrap() - A_MOMENT;
+                assert_eq!(error.in_the_way_until(), Some(world.clock.now() + beyond), "no need to wait longer");
+            }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_fails_lets_go_although_what_made_it_fail_goes_on_for_a_while() {
+    let (start, [_, second], _) = about_to_swap().await;
+    let tries = limits::MAX_GIVE_UP_ATTEMPTS;
+    for (failures, is_free) in [(0, true), (tries - 1, true), (tries, false)] {
+        let mut world = start.fork();
+        world.s3.trouble(TroubleRule::once(Trouble::SlowDown).on(S3Operation::CopyObject));
+        let after_taking_the_suite = 1;
+        let state = TroubleRule::once(Trouble::InternalError).on(S3Operation::PutObject).at(REGION, STATES);
+        world.s3.trouble(state.times(failures.into(), after_taking_the_suite));
+        let error = world.publish(look()).await.unwrap_err();
+        assert!(error.is_retryable(), "{error:?}");
+        let next = world.publish(look()).await.unwrap();
+        let outcome = if is_free { Outcome::Swapped } else { Outcome::Busy };
+        assert_eq!(next.outcome, outcome, "after {failures} failures to let go");
+        assert_eq!(world.serves(&second).await, is_free);
     }
 }
 

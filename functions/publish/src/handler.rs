@@ -89,7 +89,7 @@ impl Handler {
             let outcome = match message.content {
                 Ok(wake) => match self.publish(&wake.into(), deadline, total - done).await {
                     Ok(_) => Outcome::Done,
-                    Err(error) => Outcome::of_failure(error.is_retryable()),
+                    Err(error) => Outcome::of_run(&error, self.runs.now()),
                 },
                 Err(error) => {
                     tracing::error!(message = message.delivery.id, %error, "a message cannot be decoded");

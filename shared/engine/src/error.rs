@@ -1,5 +1,6 @@
 //! What can stop a run, as opposed to what a run can answer.
 
+use jiff::Timestamp;
 use suitecast_store::StoreError;
 use thiserror::Error;
 
@@ -45,6 +46,16 @@ pub enum EngineError {
         /// How many attempts were lost.
         attempts: u32,
     },
+    /// Another run holds the suite and may be dead: nobody can be counted on to look again, so this message comes back.
+    #[error(
+        "suite {suite}: another run holds it until {until} at the latest and should have let go of it by now; the message comes back by then"
+    )]
+    Held {
+        /// The suite.
+        suite: String,
+        /// When its lease ends.
+        until: Timestamp,
+    },
     /// What was asked cannot be done at all.
     #[error("{what}: {rule}")]
     Rejected {
@@ -60,8 +71,20 @@ impl EngineError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Store { source, .. } => source.is_retryable(),
-            Self::Queue { .. } | Self::WakeFailed { .. } | Self::Contended { .. } => true,
+            Self::Queue { .. } | Self::WakeFailed { .. } | Self::Contended { .. } | Self::Held { .. } => true,
             Self::Rejected { .. } => false,
+        }
+    }
+
+    /// When what stands in the way is gone at the latest, where that is known: to wait longer is of no use.
+    pub fn in_the_way_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Held { until, .. } => Some(*until),
+            Self::Store { .. }
+            | Self::Queue { .. }
+            | Self::WakeFailed { .. }
+            | Self::Contended { .. }
+            | Self::Rejected { .. } => None,
         }
     }
 }

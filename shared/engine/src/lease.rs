@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use suitecast_mirror::{Lease, SuiteState, Woken};
 
 use crate::EngineError;
-use crate::limits::{LEASE_BEYOND_SLICE, MAX_STATE_ATTEMPTS};
+use crate::limits::{LEASE_BEYOND_SLICE, MAX_GIVE_UP_ATTEMPTS, MAX_STATE_ATTEMPTS};
 use crate::publish::{Answer, Look, Options};
 use crate::report::Outcome;
 use crate::run::Run;
@@ -64,14 +64,11 @@ pub(crate) async fn mark_woken(run: &Run<'_>, remembered: Remembered, options: &
             return Ok(Look::Again(None));
         }
     }
-    let is_past_its_slice = state.lease.as_ref().is_some_and(|lease| lease.expires_at < run.now() + LEASE_BEYOND_SLICE);
-    if is_past_its_slice {
-        // It may be dead, and then nobody would look again before the sweep: this message comes back instead.
-        return Err(EngineError::Contended {
-            suite: run.suite.to_string(),
-            doing: "waiting for another run, which is past its slice",
-            attempts: 1,
-        });
+    if let Some(lease) = &state.lease
+        && lease.expires_at < run.now() + LEASE_BEYOND_SLICE
+    {
+        // It is past its slice and may be dead; then nobody would look again before the sweep.
+        return Err(EngineError::Held { suite: run.suite.to_string(), until: lease.expires_at });
     }
     let mut answer = Answer::new(Outcome::Busy);
     answer.live_date = state.live.map(|live| live.date);
@@ -120,7 +117,21 @@ pub(crate) async fn let_go(run: &Run<'_>, held: &mut Held<'_>, options: &mut Opt
 
 /// Lets go after a failure. Whoever came meanwhile was told that this run would look again; it will not, so what they
 /// asked for stays in the state for the next one.
+///
+/// What fails here is tried again, by [`MAX_GIVE_UP_ATTEMPTS`]: what made the run fail may still be going on, and a lease
+/// that is left behind keeps everybody out until it ends.
 pub(crate) async fn give_up(run: &Run<'_>, held: &mut Held<'_>) -> Result<(), EngineError> {
+    let mut attempts_left = MAX_GIVE_UP_ATTEMPTS;
+    loop {
+        attempts_left -= 1;
+        match try_to_give_up(run, held).await {
+            Err(error) if error.is_retryable() && attempts_left > 0 => {}
+            given_up => return given_up,
+        }
+    }
+}
+
+async fn try_to_give_up(run: &Run<'_>, held: &mut Held<'_>) -> Result<(), EngineError> {
     for _ in 0..MAX_STATE_ATTEMPTS {
         let mut free = held.remembered.state.clone();
         free.woken = free.owed();

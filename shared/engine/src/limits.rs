@@ -18,6 +18,10 @@ pub const MAX_LOOKS: u32 = 8;
 /// Attempts at a compare-and-swap of the state within one step.
 pub const MAX_STATE_ATTEMPTS: u32 = 8;
 
+/// Times that a run which failed tries to let go of its suite, each with the retries of the store's client: when all of
+/// them fail the store is out of reach for everybody, and the lease ends by itself.
+pub const MAX_GIVE_UP_ATTEMPTS: u32 = 3;
+
 /// Re-queues of one piece of work by itself. At two minutes a slice this is more than a day; the sweep goes on from there.
 pub const MAX_HOPS: u32 = 1_000;
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 
+use jiff::Timestamp;
+
 use crate::envelope::Delivery;
+use crate::failure::InvocationError;
 use crate::queue::{MessageReturn, MessageReturns};
 
 /// Pause before a message that failed for the first time comes again.
@@ -20,6 +23,10 @@ pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// just being corrected, short enough that the DLQ, and its alarm, has it within minutes.
 pub const PERMANENT_PAUSE: Duration = Duration::from_secs(30);
 
+/// Added to the time that another run is in the way at most: pauses are whole seconds, and the message that comes when
+/// the way is free must find it free.
+pub const BEYOND_WAY: Duration = Duration::from_secs(1);
+
 /// What became of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -27,6 +34,8 @@ pub enum Outcome {
     Done,
     /// Failed for a passing reason: it comes again after a pause that grows with each delivery.
     Retryable,
+    /// Found another run in the way, for so long at most: it comes again as after a failure, and not later than that.
+    InTheWay(Duration),
     /// Failed, and the same call will fail again: it comes again for a while, then reaches the DLQ.
     Permanent,
     /// Cannot be decoded, now or ever: it comes again at once, so that it reaches the DLQ, and a person, soon.
@@ -37,6 +46,14 @@ impl Outcome {
     /// Of a failure.
     pub fn of_failure(is_retryable: bool) -> Self {
         if is_retryable { Self::Retryable } else { Self::Permanent }
+    }
+
+    /// Of a run that failed, as it is at this moment.
+    pub fn of_run(error: &InvocationError, now: Timestamp) -> Self {
+        match error.in_the_way_until() {
+            Some(until) => Self::InTheWay(Duration::try_from(until.duration_since(now)).unwrap_or_default()),
+            None => Self::of_failure(error.is_retryable()),
+        }
     }
 }
 
@@ -60,6 +77,7 @@ pub async fn settle(outcomes: &[(Delivery, Outcome)], returns: &dyn MessageRetur
         let after = match outcome {
             Outcome::Done => continue,
             Outcome::Retryable => pause_after(delivery.receive_count),
+            Outcome::InTheWay(longest) => pause_after(delivery.receive_count).min(*longest + BEYOND_WAY),
             Outcome::Permanent => PERMANENT_PAUSE,
             Outcome::Undecodable => Duration::ZERO,
         };
@@ -131,6 +149,17 @@ mod tests {
         let seconds: Vec<_> =
             given_back.iter().map(|back| (back.receipt_handle.as_str(), back.after.as_secs())).collect();
         assert_eq!(seconds, [("handle-first", 5), ("handle-third", 45), ("handle-denied", 30), ("handle-odd", 0)]);
+    }
+
+    #[tokio::test]
+    async fn who_finds_another_in_the_way_comes_again_when_that_one_is_gone_at_the_latest() {
+        let returns = Returns::default();
+        let in_the_way = Outcome::InTheWay(Duration::from_mins(1));
+        let outcomes = [1, 3, 5].map(|receive_count| (delivery("held", receive_count), in_the_way));
+        settle(&outcomes, &returns).await;
+        let given_back = returns.given_back.lock().unwrap();
+        let seconds: Vec<_> = given_back.iter().map(|back| back.after.as_secs()).collect();
+        assert_eq!(seconds, [5, 45, 61], "soon at first, and never long after the way is free");
     }
 
     #[tokio::test]

@@ -109,6 +109,14 @@ impl InvocationError {
         }
     }
 
+    /// When what stands in the way is gone at the latest, where that is known.
+    pub fn in_the_way_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Engine { source, .. } => source.in_the_way_until(),
+            _ => None,
+        }
+    }
+
     /// The name that `aws lambda invoke` shows as `errorType`: what to do next depends on it.
     pub fn kind(&self) -> &'static str {
         match self {

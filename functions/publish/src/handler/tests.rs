@@ -158,6 +158,19 @@ async fn a_message_fails_alone_and_comes_back_in_seconds() {
 }
 
 #[tokio::test]
+async fn a_message_that_finds_a_run_that_may_be_dead_comes_back_when_its_lease_ends() {
+    let world = World::complete();
+    assert!(world.failed(&[json!({"suite": SUITE})]).await.is_empty());
+    let [key] = world.s3.keys(REGION, ".suitecast/state/").try_into().unwrap();
+    let mut state: Value = serde_json::from_slice(&world.s3.peek(REGION, &key).unwrap()).unwrap();
+    let ends_at = world.handler.runs.now() + Duration::from_secs(2);
+    state["lease"] = json!({"holder": "a run that died", "expires_at": ends_at.to_string()});
+    world.s3.plant(REGION, &key, serde_json::to_vec(&state).unwrap()).unwrap();
+    assert_eq!(world.failed(&[json!({"suite": SUITE})]).await, ["m0"]);
+    assert_eq!(*world.queue.given_back.lock().unwrap(), [("h0".to_owned(), 3)], "and not after the pause of a failure");
+}
+
+#[tokio::test]
 async fn a_suite_that_waits_is_an_answer_that_says_for_what() {
     let world = World::new();
     let held_back = world.archive.pool_keys().find(|key| key.contains("_amd64.deb")).unwrap().to_owned();
