@@ -5,7 +5,7 @@ and functions are killed.
 
 Uploads go to the strict S3 by real tools, which meet the same faults; what S3 notifies of is handed to the topic with some of it lost, doubled and
 out of order. Readers, whom no fault meets, walk every Region as apt does all the while. Then everything is left to itself, faults and all; where
-that is not enough (events were lost) the sweep is called as the schedule would call it, four times at the most and long before the schedule's quarter
+that is not enough (events were lost) the sweep is called as the schedule would call it, six times at the most and long before the schedule's quarter
 of an hour. After that each Region must be whole and the newest, its state settled, its dead letters empty.
 
 What is not as it is deployed, since nobody waits a quarter of an hour for each kill: slices are shorter, and so the queues' visibility, which keeps
@@ -41,9 +41,9 @@ UPLOADS_AT_ONCE = 8
 # An uploader whose tool gives up runs it again.
 UPLOAD_TRIES = 10
 TOOL_SECONDS = 120
-# Sweeps that the schedule would have made, in an hour; each is tried again as often as the template's RetryPolicy says. A fifth of all requests still
+# Sweeps that the schedule would have made, in an hour and a half; each is tried again as often as the template's RetryPolicy says. A fifth of all requests still
 # fails meanwhile, so what a sweep sets going may fail again.
-SWEEPS = 4
+SWEEPS = 6
 # What a function of a Region that did not come to rest logged last.
 LINES_TOLD = 60
 SWEEP_TRIES = 3
