@@ -41,8 +41,8 @@ UPLOADS_AT_ONCE = 8
 # An uploader whose tool gives up runs it again.
 UPLOAD_TRIES = 10
 TOOL_SECONDS = 120
-# Sweeps that the schedule would have made, in an hour and a half; each is tried again as often as the template's RetryPolicy says. A fifth of all requests still
-# fails meanwhile, so what a sweep sets going may fail again.
+# Sweeps that the schedule would have made, in an hour and a half; each is tried again as often as the template's RetryPolicy says. A fifth of all
+# requests still fails meanwhile, so what a sweep sets going may fail again.
 SWEEPS = 6
 # What a function of a Region that did not come to rest logged last.
 LINES_TOLD = 60
