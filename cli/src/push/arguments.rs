@@ -62,6 +62,9 @@ pub struct PushArguments {
     /// Send release files although the directory is no complete archive
     #[arg(long)]
     pub no_check: bool,
+    /// List the bucket, also where what the last push left there could be gone by
+    #[arg(long)]
+    pub list: bool,
     /// Requests in flight at once
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CONCURRENCY,
           value_parser = clap::value_parser!(u16).range(1..=MAX_CONCURRENCY))]
@@ -91,6 +94,8 @@ pub(crate) struct PushSettings {
     /// How many objects may be deleted; none where nothing is to be.
     pub(crate) max_delete: Option<u64>,
     pub(crate) is_checked: bool,
+    /// Whether the bucket is to be listed in any case.
+    pub(crate) is_listed: bool,
     pub(crate) concurrency: usize,
     pub(crate) archives: Option<Archives>,
     pub(crate) scope: Scope,
@@ -128,6 +133,7 @@ impl PushArguments {
             selection: Selection::parse(&self.include, &self.exclude)?,
             max_delete: self.delete.then_some(self.max_delete),
             is_checked: !self.no_check,
+            is_listed: self.list,
             concurrency: usize::from(self.concurrency),
             archives,
             scope,

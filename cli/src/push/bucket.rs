@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use suitecast_store::{
-    ErrorKind, GetRequest, Got, ListRequest, ObjectHeaders, PutRequest, Store, StoreError, WriteCondition, collect,
+    ETag, ErrorKind, GetRequest, Got, ListRequest, ObjectHeaders, PutRequest, Store, StoreError, WriteCondition,
+    collect,
 };
 
 use super::plan::ListedObject;
@@ -13,7 +14,7 @@ use super::record::{MAX_RECORD_BYTES, Record, record_key};
 use super::tree::TreeFile;
 
 /// Objects on one page of a listing, the most that S3 gives.
-const PAGE_OBJECTS: usize = 1_000;
+pub(crate) const PAGE_OBJECTS: usize = 1_000;
 
 /// Every object below a prefix.
 ///
@@ -86,30 +87,30 @@ async fn list_directory(store: &dyn Store, prefix: String, is_folded: bool) -> R
     }
 }
 
-/// The record of earlier pushes; an empty one where there is none that can be read.
-pub(crate) async fn load_record(store: &dyn Store, prefix: &str) -> Result<Record, StoreError> {
+/// The record of earlier pushes and its tag; an empty one where there is none that can be read.
+pub(crate) async fn load_record(store: &dyn Store, prefix: &str) -> Result<(Record, Option<ETag>), StoreError> {
     let key = record_key(prefix);
     let got = match store.get(GetRequest { key: key.clone(), ..GetRequest::default() }).await {
         Ok(got) => got,
         // Without the right to read it, it is as good as absent.
         Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::AccessDenied) => {
-            return Ok(Record::default());
+            return Ok((Record::default(), None));
         }
         Err(error) => return Err(error),
     };
-    let Got::Object { body, .. } = got else {
-        return Ok(Record::default());
+    let Got::Object { info, body } = got else {
+        return Ok((Record::default(), None));
     };
     let packed = collect(body, &key, store.bucket(), MAX_RECORD_BYTES).await?;
-    Ok(Record::unpack(&packed).unwrap_or_default())
+    Ok((Record::unpack(&packed).unwrap_or_default(), Some(info.etag)))
 }
 
-/// Stores the record.
-pub(crate) async fn save_record(store: &dyn Store, prefix: &str, record: &Record) -> Result<(), String> {
+/// Stores the record, and answers its tag.
+pub(crate) async fn save_record(store: &dyn Store, prefix: &str, record: &Record) -> Result<ETag, String> {
     let bytes = record.pack().map_err(|error| error.to_string())?.into();
     let headers = ObjectHeaders { content_type: Some("application/gzip"), cache_control: Some("no-store") };
     let request = PutRequest { key: record_key(prefix), bytes, condition: WriteCondition::Always, headers };
-    store.put(request).await.map(|_| ()).map_err(|error| error.to_string())
+    store.put(request).await.map(|put| put.etag).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

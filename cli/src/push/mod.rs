@@ -3,8 +3,8 @@
 //! The way of a push:
 //!
 //! 1. the tree is looked through ([`tree`]), its archives are found ([`places`]), its own indices say what its files should
-//!    be and whether it is complete ([`mod@survey`]); meanwhile the bucket is listed once ([`bucket`]);
-//!    ([`prepare`]);
+//!    be and whether it is complete ([`mod@survey`]); meanwhile it is found out what the bucket holds ([`inventory`]), by the
+//!    record of the last push or by one listing ([`bucket`]); all this is [`prepare`]'s;
 //! 2. [`plan`] decides without I/O what is sent, in which order, and what is deleted; [`mod@compare`] gets it what it asks for,
 //!    and [`following`] finds what Regions would refuse after what the bucket holds;
 //! 3. [`send`] sends phase by phase, release files last, then what nothing names is deleted;
@@ -19,6 +19,7 @@ mod compare;
 mod done;
 mod files;
 mod following;
+mod inventory;
 mod places;
 mod plan;
 mod prepare;
@@ -31,11 +32,13 @@ mod stop;
 mod survey;
 mod tree;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::{StreamExt, stream};
-use suitecast_archive::UnlistedTrees;
+use suitecast_archive::{Archives, UnlistedTrees};
+use suitecast_engine::Clock;
+use suitecast_lambda::clock::SystemClock;
 use suitecast_store::{S3Bucket, S3Uploads, Store};
 
 pub(crate) use arguments::PushArguments;
@@ -43,13 +46,12 @@ pub(crate) use arguments::PushArguments;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
 use arguments::PushSettings;
-use bucket::save_record;
 use compare::Comparison;
 use done::{Done, too_many_deletions};
 use files::Directory;
-use plan::{Destination, Item, ListedObject, Phase, deletions};
+use inventory::{Ending, Inventory, Target};
+use plan::{Destination, Item, Phase, deletions};
 use progress::Progress;
-use record::Record;
 use report::{MAX_TOLD, Report};
 use send::Sender;
 use stop::Stop;
@@ -66,23 +68,33 @@ pub(crate) async fn run(arguments: PushArguments, output: &Output) -> Result<Exi
     let compared = stop.or(Box::pin(push.compare(output))).await;
     if let Err(failure) = compared.unwrap_or_else(|| Err(interrupted())) {
         // Asking about each object of a large bucket takes a while: the next push need not begin again.
-        push.keep_record(&Done::default(), output).await;
+        push.keep_record(&Done::default(), Ending::CutShort, output).await;
         return Err(failure);
     }
     Box::pin(push.run(&stop, output)).await
+}
+
+/// Where a push goes to, for its inventory.
+fn target<'a>(
+    settings: &'a PushSettings,
+    archives: &'a Archives,
+    unlisted: &'a UnlistedTrees,
+    store: &'a S3Bucket,
+) -> Target<'a> {
+    let (prefix, concurrency) = (settings.destination.prefix.as_str(), settings.concurrency);
+    Target { store, prefix, archives, unlisted, concurrency, now: SystemClock.now() }
 }
 
 /// A tree that was looked through, beside the bucket that it goes to.
 struct Push {
     settings: PushSettings,
     unlisted: UnlistedTrees,
-    archives: suitecast_archive::Archives,
+    archives: Archives,
     files: Arc<[TreeFile]>,
     survey: Survey,
     store: S3Bucket,
     uploads: S3Uploads,
-    listing: HashMap<String, ListedObject>,
-    record: Record,
+    inventory: Inventory,
     comparison: Comparison,
 }
 
@@ -100,7 +112,7 @@ impl Push {
         if self.settings.max_delete.is_none() {
             return Vec::new();
         }
-        deletions(&self.listing, &self.files, &self.survey, &self.settings.selection, &self.destination())
+        deletions(&self.inventory.objects, &self.files, &self.survey, &self.settings.selection, &self.destination())
     }
 
     /// Sends what is to be sent, and says how it went.
@@ -110,6 +122,9 @@ impl Push {
             return self.tell_plan(&deletions, output);
         }
         let to_send = std::mem::take(&mut self.comparison.to_send);
+        if !(to_send.is_empty() && deletions.is_empty()) {
+            self.unseal_record().await?;
+        }
         let total_bytes = to_send.iter().map(|(item, _)| item.size).sum();
         let progress = Arc::new(Progress::new(output.is_terminal(), to_send.len() as u64, total_bytes));
         let mut done = Done { deletions_wanted: deletions.len() as u64, ..Done::default() };
@@ -120,7 +135,11 @@ impl Push {
         }
         progress.end(output);
         done.seconds = progress.elapsed().as_secs_f64();
-        self.keep_record(&done, output).await;
+        let ending = match done.failure(self.settings.max_delete) {
+            None => Ending::Finished,
+            Some(_) => Ending::CutShort,
+        };
+        self.keep_record(&done, ending, output).await;
         self.tell(&done, output)
     }
 
@@ -168,27 +187,26 @@ impl Push {
         done.is_stopped |= stop.is_wished();
     }
 
+    /// Before the first write: the record is behind the bucket from here on, and no other push may go by it alone.
+    async fn unseal_record(&mut self) -> Result<(), Failure> {
+        let Self { settings, archives, unlisted, store, inventory, .. } = self;
+        inventory.unseal(&target(settings, archives, unlisted, store)).await.map_err(|error| {
+            let failure = Failure::from(error);
+            Failure::new(
+                failure.exit,
+                format!("breaking the seal of the record: {}; nothing was sent", failure.message),
+            )
+        })
+    }
+
     /// Writes down what is known now, if that is more than was. Where it cannot be written, the next push asks more.
-    async fn keep_record(&mut self, done: &Done, output: &Output) {
+    async fn keep_record(&mut self, done: &Done, ending: Ending, output: &Output) {
         if self.settings.is_dry_run {
             return;
         }
-        let before = self.record.clone();
-        for (item, sha256) in &self.comparison.unchanged {
-            if let (Some(sha256), Some(listed)) = (sha256, self.listing.get(&item.key)) {
-                self.record.learn(item.key.clone(), listed.etag.clone(), *sha256);
-            }
-        }
-        let sent: HashSet<&str> = done.sent.iter().map(|sent| sent.key.as_str()).collect();
-        let deleted: HashSet<&str> = done.deleted.iter().map(String::as_str).collect();
-        self.record.keep(|key| (self.listing.contains_key(key) || sent.contains(key)) && !deleted.contains(key));
-        for sent in &done.sent {
-            self.record.learn(sent.key.clone(), sent.etag.clone(), sent.sha256);
-        }
-        if self.record == before {
-            return;
-        }
-        if let Err(reason) = save_record(&self.store, &self.settings.destination.prefix, &self.record).await {
+        let Self { settings, archives, unlisted, store, inventory, comparison, .. } = self;
+        let target = target(settings, archives, unlisted, store);
+        if let Err(reason) = inventory.keep(&target, &comparison.unchanged, done, ending).await {
             output.remark(format_args!(
                 "what was learnt could not be written down, so that the next push asks about each object: {reason}"
             ));
@@ -207,6 +225,8 @@ impl Push {
             asked: self.comparison.asked,
             read: self.comparison.read,
             deleted: done.deleted.len() as u64,
+            listed_at: self.inventory.listed_at.to_string(),
+            is_listed: self.inventory.is_listed,
             problem_count: self.survey.problems.len() as u64,
             problems: self.survey.problems.iter().take(MAX_TOLD).collect(),
             would_send: Vec::new(),

@@ -6,7 +6,8 @@
 //! order, the cheapest first:
 //!
 //! 1. the **record** of earlier pushes ([`super::record`]), which holds while the object's `ETag` is the one recorded. That is
-//!    the rule; one listing and the record tell of every object of the archive, whoever overwrote one in between;
+//!    the rule; one listing and the record tell of every object of the archive, whoever overwrote one in between (and often
+//!    the record does alone, see [`super::inventory`]);
 //! 2. the SHA-256 that S3 keeps with an object that was sent with one, which takes a HEAD each. So a push that was cut off
 //!    before it could write its record sends nothing twice but what went up in parts;
 //! 3. the `ETag` itself, which is the MD5 of an object that was sent in one piece and not encrypted with a key of one's own.

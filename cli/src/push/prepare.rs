@@ -9,16 +9,16 @@ use suitecast_store::{S3Bucket, S3Uploads};
 use tokio::task::spawn_blocking;
 
 use super::arguments::PushSettings;
-use super::bucket::{listing, load_record};
 use super::compare::{Comparing, Comparison};
 use super::done::Done;
 use super::files::Directory;
 use super::following::{Following, Leftovers};
+use super::inventory::Sources;
 use super::plan::items;
 use super::report::MAX_TOLD;
 use super::survey::{Problem, Question, survey};
 use super::tree::{TreeFile, read_tree};
-use super::{Push, places};
+use super::{Push, inventory, places, target};
 use crate::clients;
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -31,27 +31,28 @@ impl Push {
     /// Looks at both ends. Nothing is written.
     pub(super) async fn look_through(settings: PushSettings, output: &Output) -> Result<Self, Failure> {
         let unlisted = UnlistedTrees::parse(UNLISTED_TREES).map_err(|error| Failure::usage(error.to_string()))?;
-        let files: Arc<[TreeFile]> = spawn_blocking({
+        let (files, archives) = spawn_blocking({
             let (directory, selection) = (settings.directory.clone(), settings.selection.clone());
+            let (prefix, archives) = (settings.destination.prefix.clone(), settings.archives.clone());
             move || {
                 let tree = read_tree(&directory, &selection)?;
                 refuse_faults("the tree cannot be pushed as it is", &tree.faults)?;
-                Ok::<_, Failure>(tree.files.into())
+                let files: Arc<[TreeFile]> = tree.files.into();
+                let paths = || files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>();
+                let archives = archives
+                    .or_else(|| places::archives_of(&paths(), &prefix))
+                    .ok_or_else(|| Failure::usage("cannot find out where the archives lie: say it by --archives"))?;
+                Ok::<_, Failure>((files, archives))
             }
         })
         .await
         .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         let local = spawn_blocking({
             let (directory, files) = (settings.directory.clone(), Arc::clone(&files));
-            let (prefix, archives) = (settings.destination.prefix.clone(), settings.archives.clone());
+            let (prefix, archives) = (settings.destination.prefix.clone(), archives.clone());
             let (suites, scope, unlisted) = (settings.suites.clone(), settings.scope.clone(), unlisted.clone());
             let selection = settings.selection.clone();
             move || {
-                let archives = archives
-                    .or_else(|| {
-                        places::archives_of(&files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), &prefix)
-                    })
-                    .ok_or_else(|| Failure::usage("cannot find out where the archives lie: say it by --archives"))?;
                 let question = Question {
                     files: &files,
                     prefix: &prefix,
@@ -62,8 +63,7 @@ impl Push {
                     selection: &selection,
                     now: SystemClock.now(),
                 };
-                let survey = survey(&question, &Directory(directory.clone()));
-                Ok::<_, Failure>((archives, survey))
+                survey(&question, &Directory(directory))
             }
         });
         let url = settings.destination.clone();
@@ -71,16 +71,16 @@ impl Push {
             let shared = clients::shared_config().await?;
             let client = clients::s3_client_of(&shared, &url.bucket).await?;
             let store = S3Bucket::new(client.clone(), &url.bucket);
-            let (listing, record) = tokio::try_join!(
-                listing(&store, &url.prefix, &files, settings.concurrency),
-                load_record(&store, &url.prefix)
-            )?;
-            Ok::<_, Failure>((store, S3Uploads::new(client, &url.bucket), listing, record))
+            // What is to be deleted must not be told from memory.
+            let is_by_record = settings.max_delete.is_none() && !settings.is_listed;
+            let sources = if is_by_record { Sources::RecordOrListing } else { Sources::ListingAlone };
+            let inventory = inventory::take(&target(&settings, &archives, &unlisted, &store), &files, sources).await?;
+            Ok::<_, Failure>((store, S3Uploads::new(client, &url.bucket), inventory))
         };
-        let local = async { local.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) };
-        let ((archives, survey), (store, uploads, listing, record)) = tokio::try_join!(local, remote)?;
+        let local = async { Ok(local.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))) };
+        let (survey, (store, uploads, inventory)) = tokio::try_join!(local, remote)?;
         let comparison = Comparison::default();
-        let push = Self { settings, unlisted, archives, files, survey, store, uploads, listing, record, comparison };
+        let push = Self { settings, unlisted, archives, files, survey, store, uploads, inventory, comparison };
         push.check(output)?;
         Ok(push)
     }
@@ -123,8 +123,8 @@ impl Push {
         let items = items(&self.files, &self.survey, &self.destination());
         let directory = self.directory();
         let comparing = Comparing {
-            listing: &self.listing,
-            record: &self.record,
+            listing: &self.inventory.objects,
+            record: &self.inventory.record,
             store: &self.store,
             directory: &directory,
             concurrency: self.settings.concurrency,
@@ -143,7 +143,8 @@ impl Push {
         let reader = BucketReader::new(Arc::new(self.store.clone()));
         let leftovers = if self.settings.max_delete.is_some() { Leftovers::AreDeleted } else { Leftovers::Stay };
         let destination = self.destination();
-        let following = Following { reader: &reader, listing: &self.listing, destination: &destination, leftovers };
+        let following =
+            Following { reader: &reader, listing: &self.inventory.objects, destination: &destination, leftovers };
         let problems = match following.problems(&self.survey, &self.comparison.to_send).await {
             Ok(problems) => problems,
             Err(failure) if failure.kind == ReadFailureKind::Denied => {

@@ -33,6 +33,10 @@ pub(crate) struct Report<'a> {
     pub(crate) read: u64,
     /// Objects that were deleted.
     pub(crate) deleted: u64,
+    /// When the bucket was listed last.
+    pub(crate) listed_at: String,
+    /// Whether that was by this push; else what it holds is what earlier pushes left there.
+    pub(crate) is_listed: bool,
     /// What keeps the tree from being complete.
     pub(crate) problem_count: u64,
     /// The first of it.
@@ -65,13 +69,14 @@ impl Report<'_> {
     /// One line for people.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "{}: {} sent ({}), {} unchanged, {} deleted, {:.1} s",
+            "{}: {} sent ({}), {} unchanged, {} deleted, {:.1} s{}",
             self.destination,
             self.sent,
             DecimalBytes(self.sent_bytes),
             self.unchanged,
             self.deleted,
-            self.seconds
+            self.seconds,
+            self.by_what()
         )
     }
 
@@ -79,13 +84,22 @@ impl Report<'_> {
     pub(crate) fn dry_summary(&self, comparison: &Comparison) -> String {
         let bytes = comparison.to_send.iter().map(|(item, _)| item.size).sum();
         format!(
-            "{}: {} would be sent ({}), {} unchanged, {} would be deleted",
+            "{}: {} would be sent ({}), {} unchanged, {} would be deleted{}",
             self.destination,
             comparison.to_send.len(),
             DecimalBytes(bytes),
             self.unchanged,
-            self.would_delete.len()
+            self.would_delete.len(),
+            self.by_what()
         )
+    }
+
+    /// Whoever changed an object by hand must see that it was not looked at.
+    fn by_what(&self) -> String {
+        if self.is_listed {
+            return String::new();
+        }
+        format!(" (as earlier pushes left the bucket, listed last at {}; --list looks at every object)", self.listed_at)
     }
 }
 

@@ -9,7 +9,7 @@ mod world;
 
 use suitecast_archive::{Digest, DigestAlgorithm};
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation, Signing};
-use suitecast_testing::strict::S3Operation;
+use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
 
 use world::{MASTER, World};
 
@@ -79,6 +79,78 @@ fn a_tree_that_did_not_change_costs_one_listing_and_the_record() {
     let mut operations = operations;
     operations.sort_unstable();
     assert_eq!(operations, expected);
+}
+
+/// An archive large enough that looking at its release files is cheaper than listing it.
+fn large() -> (World, Generation) {
+    let generation = ArchiveMaker::new(7).signing(Signing::OnlyInRelease).generation(1).unwrap();
+    let world = World::with(&generation);
+    for number in 0..2_100 {
+        world.write(&format!("pool/more/{number:04}.bin"), number.to_string());
+    }
+    (world, generation)
+}
+
+#[test]
+fn a_large_tree_that_did_not_change_costs_a_look_at_its_release_files_and_no_listing() {
+    let (world, generation) = large();
+    assert_eq!(world.push(&[]).code, 0);
+    world.s3.forget_requests();
+    let again = world.push(&[]);
+    assert_eq!((again.code, again.number("sent"), again.number("asked")), (0, 0, 0), "{again:?}");
+    assert_eq!(again.number("unchanged"), generation.files.len() as u64 + 2_100);
+    assert_eq!(again.result["is_listed"], false);
+    let mut operations: Vec<S3Operation> = world.s3.requests().iter().map(|request| request.operation).collect();
+    operations.sort_unstable();
+    // The record, its seal, and InRelease.
+    let mut expected = [S3Operation::GetObject, S3Operation::GetObject, S3Operation::HeadObject];
+    expected.sort_unstable();
+    assert_eq!(operations, expected);
+}
+
+#[test]
+fn what_changes_in_a_large_tree_is_sent_without_a_listing_and_what_others_change_in_the_bucket_is_found() {
+    let (world, first) = large();
+    assert_eq!(world.push(&[]).code, 0);
+    world.write("pool/more/0001.bin", "another");
+    world.s3.forget_requests();
+    assert_eq!(world.push(&[]).code, 0);
+    assert_eq!(world.written(), ["pool/more/0001.bin"]);
+    assert_eq!(world.count(S3Operation::ListObjectsV2), 0);
+    // Removed by hand: nothing tells of it until the bucket is looked at.
+    world.s3.uproot(MASTER, "pool/more/0002.bin").unwrap();
+    assert_eq!(world.push(&[]).number("sent"), 0);
+    for arguments in [["--list"], ["--delete"]] {
+        world.s3.uproot(MASTER, "pool/more/0002.bin").unwrap_or_default();
+        world.s3.forget_requests();
+        let pushed = world.push(&arguments);
+        assert_eq!((pushed.code, world.written()), (0, vec!["pool/more/0002.bin".to_owned()]), "{pushed:?}");
+    }
+    // Whoever publishes by another way changes a release file.
+    let key = first.suite_key("InRelease");
+    world.s3.plant(MASTER, &key, "of another publisher").unwrap();
+    world.s3.uproot(MASTER, "pool/more/0003.bin").unwrap();
+    world.s3.forget_requests();
+    assert_eq!(world.push(&["--no-check"]).code, 0);
+    assert_eq!(world.written(), ["pool/more/0003.bin".to_owned(), key]);
+}
+
+#[test]
+fn a_push_that_was_killed_while_it_sent_leaves_nothing_to_go_by() {
+    let (world, _) = large();
+    assert_eq!(world.push(&[]).code, 0);
+    world.write("pool/more/0001.bin", "another");
+    world.write("pool/more/0002.bin", "another");
+    let refused = TroubleRule::once(Trouble::Denied).on(S3Operation::PutObject).at(MASTER, "pool/more/0002");
+    world.s3.trouble(refused.times(u64::MAX, 0));
+    assert_ne!(world.push(&["--concurrency", "1"]).code, 0);
+    // What it had sent is taken back in the tree: the bucket holds what nobody recorded.
+    world.write("pool/more/0001.bin", "1");
+    world.write("pool/more/0002.bin", "2");
+    world.s3.forget_requests();
+    assert_eq!(world.push(&[]).code, 0);
+    assert!(world.count(S3Operation::ListObjectsV2) > 0);
+    assert_eq!(world.s3.peek(MASTER, "pool/more/0001.bin").unwrap(), "1");
 }
 
 #[test]
