@@ -126,6 +126,19 @@ async fn a_failure_that_passes_does_not_end_a_watch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_region_that_cannot_be_opened_at_first_does_not_end_a_watch() {
+    let (served, held_back, [_, second]) = waiting().await;
+    served.s3.plant(MASTER, &held_back, second.files[&held_back].clone()).unwrap();
+    served.publish(SUITE).await;
+    // More failures than one look has attempts at finding out where the bucket lies.
+    let trouble = TroubleRule::once(Trouble::InternalError).on(S3Operation::HeadBucket).at(REGION_BUCKET, "");
+    served.s3.trouble(trouble.times(9, 0));
+    let ran = served.run_by_buckets(&["status", "--watch", "--timeout", "90", "--interval", "1"]).await;
+    assert_eq!(ran.code, 0, "{}", ran.said());
+    assert!(ran.stderr.contains("not known"), "what failed was told: {}", ran.said());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_suite_that_vanished_from_the_master_is_told_and_not_waited_for() {
     let served = Served::start().await;
     let [first, _] = generations(21);

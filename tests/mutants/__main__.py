@@ -28,7 +28,7 @@ from mutants.judging import (
     tests_of,
     verdict_by,
 )
-from mutants.listing import digest_of, mutants_of
+from mutants.listing import digest_of, is_new_since, mutants_of
 from mutants.switches import write
 
 # Of the mutants that compile, in percent, in each package.
@@ -183,6 +183,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--program", required=True, help="where cargo-mutants is")
     arguments.add_argument("--file", default="", help="only what these files hold, with blanks between them")
+    arguments.add_argument("--since", metavar="COMMIT", help="only what stands in functions that were not yet so at this commit")
     arguments.add_argument("--again", action="store_true", help="only what was missed the last time")
     arguments.add_argument("--quick", action="store_true", help="without the tests that take long: what only they notice counts as missed")
     arguments.add_argument("--workers", type=int, default=2, help="how many tests run side by side")
@@ -202,7 +203,9 @@ def main():
     numbers = [
         number
         for number, mutant in enumerate(mutants)
-        if (not files or mutant.file in files) and (not options.again or record.was_missed(mutant))
+        if (not files or mutant.file in files)
+        and (not options.again or record.was_missed(mutant))
+        and (not options.since or is_new_since(options.since, mutant))
     ]
     judge_all(mutants, numbers, options.workers, record, options.quick)
     for name in record.survivors():

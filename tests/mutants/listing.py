@@ -47,6 +47,15 @@ def mutants_of(program, package):
     return [mutant_from(package, entry) for entry in json.loads(listed.stdout)]
 
 
+def is_new_since(commit, mutant):
+    """Whether a mutant stands in code that was not yet so at a commit: its function (or its file, for what stands outside of every function) was
+    another."""
+    shown = subprocess.run(["git", "show", f"{commit}:{mutant.file}"], capture_output=True, text=True, check=False)
+    text = pathlib.Path(mutant.file).read_text()
+    now = text[mutant.function.begin : mutant.function.end] if mutant.function else text
+    return shown.returncode != 0 or now not in shown.stdout
+
+
 def digest_of(mutants):
     """One word for a list of mutants and the code they are of."""
     hasher = hashlib.sha256()

@@ -134,6 +134,11 @@ pub(crate) fn lines(region: &str, answer: &Value) -> Vec<String> {
             "{head}: there is no suite {suite} here or in the master; name it by its path, as dists/bookworm"
         )];
     }
+    let what_now = match text("outcome") {
+        "continued" => "  the rest goes on without this call: `suitecast status --watch` waits until all is live",
+        "busy" => "  another run is at work, and does this as well before it ends: `suitecast status --watch` waits for it",
+        _ => "",
+    };
     let date = |name: &str| if text(name).is_empty() { "no release".to_owned() } else { text(name).to_owned() };
     let mut lines = vec![head, format!("  serves {}; the master holds {}", date("live_date"), date("master_date"))];
     for missing in answer.get("missing").and_then(Value::as_array).into_iter().flatten() {
@@ -144,6 +149,7 @@ pub(crate) fn lines(region: &str, answer: &Value) -> Vec<String> {
     lines.extend(would.map(|count| format!("  {count} object(s) would be copied")));
     let copied = number("objects_copied");
     lines.push(format!("  {copied} object(s) copied, signature {}, {} ms", text("signature"), number("duration_ms")));
+    lines.extend((!what_now.is_empty()).then(|| what_now.to_owned()));
     lines
 }
 
@@ -194,6 +200,15 @@ mod tests {
         for words in [&["dists/s", "--prefix", "p"][..], &[], &["--prefix", "p", "--force"]] {
             assert!(arguments(words).is_err(), "{words:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_the_end_says_how_to_wait_for_it() {
+        let told = |outcome: &str| lines("eu-west-1", &json!({ "outcome": outcome })).join("\n");
+        for outcome in ["continued", "busy"] {
+            assert!(told(outcome).contains("status --watch"), "{}", told(outcome));
+        }
+        assert!(!told("swapped").contains("status"));
     }
 
     #[test]

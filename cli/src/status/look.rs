@@ -220,7 +220,7 @@ impl Opened {
         )
     }
 
-    /// Whether its buckets are not at hand, and will not be.
+    /// Whether its buckets are not at hand.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }

@@ -9,6 +9,7 @@ pub(crate) mod table;
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use futures::future::join_all;
 use jiff::Timestamp;
 use suitecast_archive::{SuiteName, SuitePatterns};
@@ -38,15 +39,20 @@ pub(crate) async fn run(arguments: StatusArguments, output: &Output) -> Result<E
             .map_err(|error| Failure::usage(format!("--suite: {}", suitecast_mirror::with_causes(&error))))?,
     };
     let shared = clients::shared_config().await?;
-    let found = regions::find_each(&shared, &arguments.regions).await?;
-    let regions = join_all(found.into_iter().map(|(name, found)| Opened::of(&shared, name, found))).await;
+    let regions = open(&shared, &arguments).await?;
     if !arguments.watch {
         let look = look(&regions, &wanted).await;
         let told = show(&look, output);
         let ended = look.worst().map_or_else(|| all_are_there(&arguments.suites, &look), Ok);
         return output.ending(ended, told);
     }
-    watch(&arguments, &regions, &wanted, output).await
+    watch(&shared, &arguments, regions, &wanted, output).await
+}
+
+/// Opens the Regions that were named, each as far as it can be.
+async fn open(shared: &SdkConfig, arguments: &StatusArguments) -> Result<Vec<Opened>, Failure> {
+    let found = regions::find_each(shared, &arguments.regions).await?;
+    Ok(join_all(found.into_iter().map(|(name, found)| Opened::of(shared, name, found))).await)
 }
 
 /// Whether there is a suite for everything that was asked for. A watch waits for it; a look says that it is not there.
@@ -63,8 +69,9 @@ fn all_are_there(asked: &[String], look: &Look) -> Result<Exit, Failure> {
 
 /// Looks until every Region serves what the master holds, and shows what changed.
 async fn watch(
+    shared: &SdkConfig,
     arguments: &StatusArguments,
-    regions: &[Opened],
+    mut regions: Vec<Opened>,
     wanted: &SuitePatterns,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -73,16 +80,18 @@ async fn watch(
     let began = SystemClock.now();
     let mut shown: Option<Look> = None;
     loop {
-        let seen = look(regions, wanted).await;
+        if shown.is_some() && regions.iter().any(Opened::is_closed) {
+            regions = open(shared, arguments).await?;
+        }
+        let seen = look(&regions, wanted).await;
         let worst = seen.worst();
         if shown.as_ref() != Some(&seen) {
             show(&seen, output)?;
             output.line("")?;
         }
         shown = Some(seen);
-        // What is temporary may pass before the time is over, but a Region that was not found is not looked for again.
-        let is_final = |exit: &Exit| *exit != Exit::Temporary || regions.iter().any(Opened::is_closed);
-        if let Some(exit) = worst.filter(is_final) {
+        // What is temporary may pass before the time is over.
+        if let Some(exit) = worst.filter(|exit| *exit != Exit::Temporary) {
             return Ok(exit);
         }
         let elapsed = u64::try_from(SystemClock.now().duration_since(began).as_secs()).unwrap_or(0);
