@@ -7,6 +7,7 @@ mod served;
 use served::{MASTER, REGION, REGION_BUCKET, Served, generations};
 use suitecast_engine::Outcome;
 use suitecast_testing::archive_maker::{ArchiveMaker, Generation};
+use suitecast_testing::http::FaultPlan;
 use suitecast_testing::strict::{S3Operation, Trouble, TroubleRule};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -130,10 +131,17 @@ async fn a_region_that_cannot_be_opened_at_first_does_not_end_a_watch() {
     let (served, held_back, [_, second]) = waiting().await;
     served.s3.plant(MASTER, &held_back, second.files[&held_back].clone()).unwrap();
     served.publish(SUITE).await;
-    // More failures than one look has attempts at finding out where the bucket lies.
-    let trouble = TroubleRule::once(Trouble::InternalError).on(S3Operation::HeadBucket).at(REGION_BUCKET, "");
-    served.s3.trouble(trouble.times(9, 0));
-    let ran = served.run_by_buckets(&["status", "--watch", "--timeout", "90", "--interval", "1"]).await;
+    let faults = served.server.faults();
+    faults.set(FaultPlan { seed: 1, percent: 1, hang_percent: 0, stubborn_percent: 100 });
+    let watch = served.run_by_buckets(&["status", "--watch", "--timeout", "90", "--interval", "1"]);
+    let outage = async {
+        // More refusals than there are attempts at finding out where one bucket lies: the first look could open nothing.
+        while faults.counts()["signed_requests"].as_u64().unwrap() < 12 {
+            tokio::task::yield_now().await;
+        }
+        faults.set(FaultPlan::default());
+    };
+    let (ran, ()) = tokio::join!(watch, outage);
     assert_eq!(ran.code, 0, "{}", ran.said());
     assert!(ran.stderr.contains("not known"), "what failed was told: {}", ran.said());
 }

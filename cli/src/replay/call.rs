@@ -136,7 +136,9 @@ pub(crate) fn lines(region: &str, answer: &Value) -> Vec<String> {
     }
     let what_now = match text("outcome") {
         "continued" => "  the rest goes on without this call: `suitecast status --watch` waits until all is live",
-        "busy" => "  another run is at work, and does this as well before it ends: `suitecast status --watch` waits for it",
+        "busy" => {
+            "  another run is at work, and does this as well before it ends: `suitecast status --watch` waits for it"
+        }
         _ => "",
     };
     let date = |name: &str| if text(name).is_empty() { "no release".to_owned() } else { text(name).to_owned() };
