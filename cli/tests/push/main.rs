@@ -136,7 +136,7 @@ fn what_changes_in_a_large_tree_is_sent_without_a_listing_and_what_others_change
 }
 
 #[test]
-fn a_push_that_was_killed_while_it_sent_leaves_nothing_to_go_by() {
+fn a_push_that_was_cut_short_while_it_sent_leaves_nothing_to_go_by() {
     let (world, _) = large();
     assert_eq!(world.push(&[]).code, 0);
     world.write("pool/more/0001.bin", "another");
@@ -144,6 +144,10 @@ fn a_push_that_was_killed_while_it_sent_leaves_nothing_to_go_by() {
     let refused = TroubleRule::once(Trouble::Denied).on(S3Operation::PutObject).at(MASTER, "pool/more/0002");
     world.s3.trouble(refused.times(u64::MAX, 0));
     assert_ne!(world.push(&["--concurrency", "1"]).code, 0);
+    // A push that was killed with SIGKILL could not have said so afterwards.
+    let seal = world.s3.peek(MASTER, ".suitecast/pushed/seal.json").unwrap();
+    let seal: serde_json::Value = serde_json::from_slice(&seal).unwrap();
+    assert!(seal["record"].is_null(), "{seal}");
     // What it had sent is taken back in the tree: the bucket holds what nobody recorded.
     world.write("pool/more/0001.bin", "1");
     world.write("pool/more/0002.bin", "2");
