@@ -96,27 +96,54 @@ async fn an_object_with_other_content_in_the_master_is_told_from_an_absent_one()
 #[tokio::test(flavor = "multi_thread")]
 async fn each_object_that_was_changed_in_place_is_named() {
     let served = Served::start().await;
-    let [first, second] = generations(31);
+    let [first, _] = generations(31);
     served.put(MASTER, &first);
     assert_eq!(served.publish(SUITE).await.outcome, Outcome::Swapped);
-    served.put(MASTER, &second);
-    // Under names that only the next release has, and that it needs, there are other bytes here already.
-    let is_new = |key: &&String| key.starts_with("pool/") && key.ends_with(".deb");
-    let changed: Vec<&String> = second.changed.iter().filter(is_new).take(2).collect();
+    // Another suite names the same packages with other bytes.
+    let changed: Vec<&str> = first.pool_keys().filter(|key| key.ends_with("_amd64.deb")).take(2).collect();
+    let sha256 = |text: &str| Digest::of(DigestAlgorithm::Sha256, text.as_bytes());
+    let bytes = "other bytes";
+    let (size, digest) = (bytes.len(), sha256(bytes));
+    let stanza = |key: &&str| {
+        format!("Package: p\nVersion: 1\nArchitecture: amd64\nFilename: {key}\nSize: {size}\nSHA256: {digest}\n\n")
+    };
+    let packages: String = changed.iter().map(stanza).collect();
     for key in &changed {
-        served.s3.plant(REGION_BUCKET, key, "other bytes").unwrap();
+        served.s3.plant(MASTER, key, bytes).unwrap();
     }
+    let listed = format!("{} {} main/binary-amd64/Packages", sha256(&packages), packages.len());
+    let date = "Date: Sat, 01 Mar 2025 00:00:00 UTC";
+    let release = format!("Suite: testing\n{date}\nArchitectures: amd64\nComponents: main\nSHA256:\n {listed}\n");
+    served.s3.plant(MASTER, "dists/testing/main/binary-amd64/Packages", packages).unwrap();
+    served.s3.plant(MASTER, "dists/testing/Release", release).unwrap();
     served.s3.forget_requests();
-    let ran = explain(&served, SUITE).await;
+    let ran = explain(&served, "dists/testing").await;
     let suite = ran.result()["suites"][0].clone();
     assert_eq!((ran.code, &suite["outcome"]), (0, &"refused".into()), "{}", ran.said());
     let rules: Vec<&str> = suite["rules"].as_array().unwrap().iter().map(|rule| rule.as_str().unwrap()).collect();
     for key in changed {
-        assert!(rules.iter().any(|rule| rule.starts_with(&format!("{key} holds "))), "{key}: {rules:?}");
+        assert!(rules.iter().any(|rule| rule.starts_with(&format!("{key} was changed in place"))), "{key}: {rules:?}");
     }
     assert!(suite["next"].as_str().unwrap().contains("rule"), "{suite}");
-    let ran = served.run_by_buckets(&["explain", SUITE]).await;
-    assert!(ran.stdout.lines().filter(|line| line.contains(" holds ")).count() >= rules.len(), "{}", ran.stdout);
+    let ran = served.run_by_buckets(&["explain", "dists/testing"]).await;
+    let told = ran.stdout.lines().filter(|line| line.contains(" was changed in place")).count();
+    assert!(told >= rules.len(), "{}", ran.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_under_a_name_of_the_next_release_that_nobody_names_do_not_stand_in_its_way() {
+    let served = Served::start().await;
+    let [first, second] = generations(31);
+    served.put(MASTER, &first);
+    assert_eq!(served.publish(SUITE).await.outcome, Outcome::Swapped);
+    served.put(MASTER, &second);
+    let key = second.changed.iter().find(|key| key.starts_with("pool/") && key.ends_with(".deb")).unwrap();
+    served.s3.plant(REGION_BUCKET, key, "other bytes").unwrap();
+    served.s3.forget_requests();
+    let ran = explain(&served, SUITE).await;
+    let suite = ran.result()["suites"][0].clone();
+    assert_eq!((ran.code, &suite["outcome"]), (0, &"swapped".into()), "{}", ran.said());
+    assert_eq!(served.publish(SUITE).await.outcome, Outcome::Swapped, "as it said");
 }
 
 #[tokio::test(flavor = "multi_thread")]

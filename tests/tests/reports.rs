@@ -9,9 +9,10 @@ use suitecast_archive::SuiteName;
 use suitecast_engine::publish::{self, PublishRequest};
 use suitecast_engine::{Outcome, Ports};
 use suitecast_store::Store;
-use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation};
+use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices};
 use suitecast_testing::strict::{Request, S3Operation};
 use suitecast_tests::budgets::PacedStore;
+use suitecast_tests::edits::with_changed_file;
 use suitecast_tests::watcher::Watcher;
 use suitecast_tests::world::{MASTER, REGION, World, default_settings};
 
@@ -238,4 +239,36 @@ async fn a_dry_run_leaves_a_name_that_an_index_still_lacks_to_a_real_one() {
     for key in generation.files.keys().filter(is_second_name) {
         assert_eq!(world.s3.peek(REGION, key).as_ref(), Some(&generation.files[key]), "{key}");
     }
+}
+
+#[tokio::test]
+async fn a_dry_run_says_of_other_bytes_under_a_name_what_a_real_one_would_do_about_them() {
+    let maker = maker().plain_indices(PlainIndices::Shipped);
+    let [first, second]: [Generation; 2] = maker.history(2).unwrap().try_into().unwrap();
+    let key = first.pool_keys().find(|key| key.ends_with("_amd64.deb")).unwrap();
+    let dry = PublishRequest { dry_run: true, ..PublishRequest::new(SuiteName::parse(SUITE).unwrap()) };
+    // Bytes that nobody names are replaced.
+    let mut world = without_events(&first);
+    let nothing_there = world.publish(dry.clone()).await.unwrap();
+    world.s3.plant(REGION, key, "of nobody").unwrap();
+    let before = world.s3.keys(REGION, "");
+    let told = world.publish(dry.clone()).await.unwrap();
+    assert_eq!((told.outcome, told.rules.len()), (Outcome::Swapped, 0), "it would be: {told:#?}");
+    assert_eq!(world.s3.keys(REGION, ""), before);
+    assert_eq!(world.s3.peek(REGION, key).unwrap(), "of nobody");
+    let done = world.publish_suite(SUITE).await;
+    assert_eq!((done.outcome, told.would_copy), (Outcome::Swapped, nothing_there.would_copy));
+    assert!(world.serves(&first).await);
+    // Bytes that the live release names stay, by the rule that a real run gives; where it is allowed they would be changed.
+    let changed = with_changed_file(&maker, &second, key);
+    world.upload_keys(&changed, changed.files.keys());
+    drop(world.uploads());
+    let told = world.publish(dry.clone()).await.unwrap();
+    let done = world.publish_suite(SUITE).await;
+    assert_eq!((told.outcome, done.outcome), (Outcome::Refused, Outcome::Refused), "{told:#?}");
+    assert!(!told.rules.is_empty() && told.rules[0] == done.rules[0], "{:?} and {:?}", told.rules, done.rules);
+    world.settings.allow_change_in_place = true;
+    assert_eq!(world.publish(dry).await.unwrap().outcome, Outcome::Swapped, "it would be");
+    assert_eq!(world.s3.peek(REGION, key).as_ref(), Some(&first.files[key]));
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
 }

@@ -35,6 +35,7 @@ pub(crate) enum StrictnessArgument {
                   told by the size and digest that the archive's own indices give, never by time. Interrupted, it goes on \
                   where it was when it is called again."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct PushArguments {
     /// The directory: it holds dists/ and pool/, or several archives, or a flat one
     pub directory: PathBuf,

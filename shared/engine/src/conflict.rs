@@ -15,7 +15,7 @@ use crate::EngineError;
 use crate::concurrent::try_map;
 use crate::index_files::{ReadError, VersionedKey, content_of, read, stage, staging_key, unstage};
 use crate::listing::list_all;
-use crate::objects::{Brought, Content, Place, Presence, look};
+use crate::objects::{Brought, Content, Place, Presence, look, offered};
 use crate::private_keys::STATES;
 use crate::release_io::look_at_live;
 use crate::run::Run;
@@ -33,8 +33,6 @@ pub(crate) struct Occupied {
     pub(crate) content: Content,
     /// The tag of what stands there.
     pub(crate) etag: ETag,
-    /// What stands there, for a person.
-    pub(crate) found: String,
     /// Whether such files change in place by their nature.
     pub(crate) mutable: bool,
 }
@@ -44,6 +42,8 @@ pub(crate) struct Occupied {
 pub(crate) enum Resolution {
     /// The right bytes stand there now; nobody named the others.
     Repaired,
+    /// A dry run: nobody names what stands there, and the right bytes can be had.
+    WouldRepair,
     /// To be overwritten as late as can be.
     DuringSwap(Overwrite),
     /// The master does not hold the right bytes either.
@@ -74,15 +74,9 @@ struct Asked<'a> {
     named: Named,
 }
 
-/// Decides and, where nobody is hurt, repairs. All keys together: finding out who names them reads every index of every
+/// Decides and, where nobody is hurt, repairs; a dry run decides by the same rules. All keys together: finding out who names them reads every index of every
 /// release that is served, however many they are (a new installer changes hundreds of files under their old names).
 pub(crate) async fn resolve(run: &Run<'_>, occupied: &[Occupied]) -> Result<Vec<Resolution>, EngineError> {
-    if run.looks_only {
-        let told = occupied.iter().map(|Occupied { key, found, content, .. }| Resolution::Refused {
-            rule: format!("{key} holds {found} here and {} in the release", content.describe()),
-        });
-        return Ok(told.collect());
-    }
     let staged = try_map(occupied, run.concurrency(), async |occupied: &Occupied| prepare(run, occupied).await)
         .await
         .map_err(run.failed("verifying the new bytes of keys that changed"))?;
@@ -99,8 +93,11 @@ pub(crate) async fn resolve(run: &Run<'_>, occupied: &[Occupied]) -> Result<Vec<
     .map_err(run.failed("overwriting bytes that no release names"))
 }
 
-/// Brings the new bytes to their staging key, unless an earlier slice did.
+/// Brings the new bytes to their staging key, unless an earlier slice did; a dry run only looks whether it could.
 async fn prepare(run: &Run<'_>, occupied: &Occupied) -> Result<Brought, StoreError> {
+    if run.looks_only {
+        return offered(run.master.as_ref(), &[Place::unseen(occupied.source.clone())], &occupied.content).await;
+    }
     let staging = staging_key(run, &occupied.key, &occupied.content);
     if look(run.region.as_ref(), &staging, &occupied.content).await? == Presence::Verified {
         return Ok(Brought::Verified);
@@ -112,6 +109,7 @@ async fn settle(run: &Run<'_>, asked: &Asked<'_>) -> Result<Resolution, StoreErr
     let Occupied { key, content, etag, .. } = asked.occupied;
     let allowed = run.settings.allow_change_in_place || asked.occupied.mutable;
     let rule = match (asked.named, content.digests.checkable()) {
+        (Named::Nowhere, _) if run.looks_only => return Ok(Resolution::WouldRepair),
         (Named::Nowhere, _) => {
             unstage(run, key, WriteCondition::Matches(etag.clone()), content).await?;
             return Ok(Resolution::Repaired);
@@ -134,8 +132,10 @@ async fn settle(run: &Run<'_>, asked: &Asked<'_>) -> Result<Resolution, StoreErr
             "{key} was changed in place while a release of another suite names its old bytes; give the file a new version"
         ),
     };
-    // Not to be paid for until it is wanted.
-    run.region.delete(&staging_key(run, key, content)).await?;
+    if !run.looks_only {
+        // Not to be paid for until it is wanted.
+        run.region.delete(&staging_key(run, key, content)).await?;
+    }
     Ok(Resolution::Refused { rule })
 }
 

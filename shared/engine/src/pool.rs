@@ -327,6 +327,7 @@ async fn check_chunk(
     for resolution in conflict::resolve(run, &occupied).await? {
         match resolution {
             Resolution::Repaired => {}
+            Resolution::WouldRepair => checked.would_copy += 1,
             Resolution::DuringSwap(overwrite) => checked.in_place.push(overwrite),
             Resolution::Missing { seen, reason } => checked.missing.add(batch.named_by, seen, reason),
             Resolution::Refused { rule } => checked.refuse(rule),
@@ -349,9 +350,9 @@ async fn check_file(run: &Run<'_>, file: &NamedFile, hint: &Hint) -> Result<Outc
             None
         }
         KeyStanding::Brought(Brought::Missing { seen, reason }) => Some(Outcome::Missing { seen, reason }),
-        KeyStanding::Brought(Brought::Occupied { etag, found }) => {
+        KeyStanding::Brought(Brought::Occupied { etag, .. }) => {
             let (source, content) = (key_of(run, file), content.clone());
-            occupied.push(Occupied { key, source, content, etag, found, mutable: false });
+            occupied.push(Occupied { key, source, content, etag, mutable: false });
             None
         }
     };
