@@ -12,7 +12,7 @@ use suitecast_store::Store;
 use suitecast_testing::archive_maker::{ArchiveMaker, ByHash, Generation, PlainIndices};
 use suitecast_testing::strict::{Request, S3Operation};
 use suitecast_tests::budgets::PacedStore;
-use suitecast_tests::edits::with_changed_file;
+use suitecast_tests::edits::{sha256, with_changed_file, with_index};
 use suitecast_tests::watcher::Watcher;
 use suitecast_tests::world::{MASTER, REGION, World, default_settings};
 
@@ -271,4 +271,36 @@ async fn a_dry_run_says_of_other_bytes_under_a_name_what_a_real_one_would_do_abo
     assert_eq!(world.publish(dry).await.unwrap().outcome, Outcome::Swapped, "it would be");
     assert_eq!(world.s3.peek(REGION, key).as_ref(), Some(&first.files[key]));
     assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Swapped);
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_the_rules_that_are_broken_in_every_index_and_a_real_one_those_of_the_first() {
+    let maker = maker().architectures(&["amd64", "arm64"]).plain_indices(PlainIndices::Shipped);
+    let [first, second]: [Generation; 2] = maker.history(2).unwrap().try_into().unwrap();
+    let mut world = World::default();
+    world.upload_changes(&first);
+    world.settle().await;
+    assert!(world.serves(&first).await);
+    let mut next = second;
+    let architectures = ["amd64", "arm64"];
+    let changed = architectures.map(|architecture| {
+        let suffix = format!("_{architecture}.deb");
+        first.pool_keys().find(|key| key.ends_with(&suffix) && next.files.contains_key(*key)).unwrap().to_owned()
+    });
+    for (architecture, key) in architectures.into_iter().zip(&changed) {
+        let mut bytes = next.files[key].to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        let (old, listed) = (sha256(&next.files[key]), sha256(&bytes));
+        let index = format!("main/binary-{architecture}/Packages");
+        next = with_index(&maker, &next, &index, |text| text.replace(&old, &listed));
+        next.files.insert(key.clone(), bytes.into());
+    }
+    world.upload_keys(&next, next.files.keys());
+    drop(world.uploads());
+    let named = |rules: &[String]| changed.iter().filter(|key| rules.iter().any(|rule| rule.contains(*key))).count();
+    let suite = SuiteName::parse(SUITE).unwrap();
+    let told = world.publish(PublishRequest { dry_run: true, ..PublishRequest::new(suite) }).await.unwrap();
+    assert_eq!((told.outcome, named(&told.rules)), (Outcome::Refused, 2), "{:?}", told.rules);
+    let done = world.publish_suite(SUITE).await;
+    assert_eq!((done.outcome, named(&done.rules)), (Outcome::Refused, 1), "{:?}", done.rules);
 }

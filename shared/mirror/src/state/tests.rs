@@ -212,3 +212,27 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_refusal_counts_from_when_this_release_was_first_refused_and_says_the_rule_of_now() {
+    let mut state = state();
+    let refused = |state: &SuiteState| {
+        let refusal = state.refused.as_ref().unwrap();
+        (refusal.since, refusal.rule.clone())
+    };
+    let [one, other] = [1, 2].map(|number| Identity::of(&crate::samples::files(number, "archive")));
+    state.refuse(one, "a size is wrong", at(1));
+    assert_eq!(refused(&state), (at(1), "a size is wrong".to_owned()));
+    state.refuse(one, "a path leaves the archive", at(2));
+    assert_eq!(refused(&state), (at(1), "a path leaves the archive".to_owned()));
+    state.refuse(other, "a path leaves the archive", at(3));
+    assert_eq!(refused(&state).0, at(3));
+    let long = "ü".repeat(MAX_RULE_BYTES);
+    state.refuse(other, &long, at(4));
+    let (_, rule) = refused(&state);
+    assert!(
+        long.starts_with(&rule) && rule.len() <= MAX_RULE_BYTES && rule.len() + 2 > MAX_RULE_BYTES,
+        "{}",
+        rule.len()
+    );
+}
