@@ -267,6 +267,7 @@ async fn a_dry_run_says_of_other_bytes_under_a_name_what_a_real_one_would_do_abo
     let done = world.publish_suite(SUITE).await;
     assert_eq!((told.outcome, done.outcome), (Outcome::Refused, Outcome::Refused), "{told:#?}");
     assert!(!told.rules.is_empty() && told.rules[0] == done.rules[0], "{:?} and {:?}", told.rules, done.rules);
+    assert!(world.s3.keys(REGION, ".suitecast/staging/").is_empty(), "the new bytes are not to be paid for");
     world.settings.allow_change_in_place = true;
     assert_eq!(world.publish(dry).await.unwrap().outcome, Outcome::Swapped, "it would be");
     assert_eq!(world.s3.peek(REGION, key).as_ref(), Some(&first.files[key]));

@@ -75,6 +75,31 @@ async fn a_name_with_a_plus_is_served_under_the_key_with_spaces_too() {
     }
 }
 
+/// By the event alone: the first key may be here from before there were second ones, or both from an earlier delivery.
+#[tokio::test]
+async fn an_event_brings_the_second_key_whatever_is_here_and_comes_again_where_it_could_not() {
+    let generation = maker().generation(1).unwrap();
+    let (key, spaced) = with_plus(&generation).remove(0);
+    let bytes = generation.files[&key].clone();
+    for here in [vec![], vec![&key], vec![&key, &spaced]] {
+        let mut world = World::default();
+        for held in &here {
+            world.s3.plant(REGION, held, bytes.clone()).unwrap();
+        }
+        world.upload_keys(&generation, [&key]);
+        let reports = world.replicate().await;
+        let outcomes: Vec<_> = reports.iter().flat_map(|report| &report.uploads).collect();
+        assert!(outcomes.len() == 1 && outcomes[0].is_ok(), "{here:?}: {outcomes:?}");
+        assert_eq!(world.s3.peek(REGION, &spaced), Some(bytes.clone()), "{here:?}");
+    }
+    let mut world = World::default();
+    world.s3.trouble(TroubleRule::once(Trouble::SlowDown).on(S3Operation::CopyObject).at(REGION, &spaced));
+    world.upload_keys(&generation, [&key]);
+    let reports = world.replicate().await;
+    let outcomes: Vec<_> = reports.iter().flat_map(|report| &report.uploads).collect();
+    assert!(outcomes[0].as_ref().is_err_and(suitecast_engine::EngineError::is_retryable), "{outcomes:?}");
+}
+
 /// Between Regions bytes cost money.
 #[tokio::test]
 async fn a_second_key_is_copied_within_the_region() {
