@@ -305,3 +305,31 @@ async fn a_dry_run_tells_the_rules_that_are_broken_in_every_index_and_a_real_one
     let done = world.publish_suite(SUITE).await;
     assert_eq!((done.outcome, named(&done.rules)), (Outcome::Refused, 1), "{:?}", done.rules);
 }
+
+#[tokio::test]
+async fn a_refusal_is_remembered_from_its_first_run_and_forgotten_when_the_master_goes_back_to_what_is_live() {
+    let maker = maker().plain_indices(PlainIndices::Shipped);
+    let first = maker.generation(1).unwrap();
+    let mut world = World::default();
+    world.upload_changes(&first);
+    world.settle().await;
+    let key = first.pool_keys().find(|key| key.ends_with("_amd64.deb")).unwrap();
+    let changed = with_changed_file(&maker, &maker.generation(2).unwrap(), key);
+    world.upload_keys(&changed, changed.files.keys());
+    drop(world.uploads());
+    let refused = |world: &World| {
+        let [state] = world.s3.keys(REGION, ".suitecast/state/").try_into().unwrap();
+        let state: serde_json::Value = serde_json::from_slice(&world.s3.peek(REGION, &state).unwrap()).unwrap();
+        state["refused"]["since"].as_str().map(str::to_owned)
+    };
+    let began = world.clock.now();
+    for _ in 0..2 {
+        assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::Refused);
+        assert_eq!(refused(&world), Some(began.to_string()));
+        world.clock.advance(SignedDuration::from_hours(1));
+    }
+    world.upload_keys(&first, first.files.keys());
+    drop(world.uploads());
+    assert_eq!(world.publish_suite(SUITE).await.outcome, Outcome::UpToDate);
+    assert_eq!(refused(&world), None);
+}

@@ -280,6 +280,7 @@ async fn quick_look(run: &Run<'_>, state: &SuiteState, options: &Options) -> Res
         && state.waiting.is_none()
         && state.unsettled.is_none()
         && state.filling.is_none()
+        && state.refused.is_none()
         && !state.owed().again;
     let as_set = live.scope == run.settings.scope.fingerprint() && live.keyring == run.settings.keyring_fingerprint();
     if options.full || !settled || !as_set {
