@@ -89,20 +89,19 @@ async fn list_directory(store: &dyn Store, prefix: String, is_folded: bool) -> R
 
 /// The record of earlier pushes and its tag; an empty one where there is none that can be read.
 pub(crate) async fn load_record(store: &dyn Store, prefix: &str) -> Result<(Record, Option<ETag>), StoreError> {
-    let key = record_key(prefix);
-    let got = match store.get(GetRequest { key: key.clone(), ..GetRequest::default() }).await {
-        Ok(got) => got,
-        // Without the right to read it, it is as good as absent.
-        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::AccessDenied) => {
-            return Ok((Record::default(), None));
-        }
-        Err(error) => return Err(error),
-    };
-    let Got::Object { info, body } = got else {
-        return Ok((Record::default(), None));
-    };
-    let packed = collect(body, &key, store.bucket(), MAX_RECORD_BYTES).await?;
-    Ok((Record::unpack(&packed).unwrap_or_default(), Some(info.etag)))
+    let found = load(store, &record_key(prefix), MAX_RECORD_BYTES).await?;
+    Ok(found.map_or_else(Default::default, |(tag, packed)| (Record::unpack(&packed).unwrap_or_default(), Some(tag))))
+}
+
+/// Reads an object that pushes keep for themselves, of at most `limit` bytes, with its tag. `None` where there is none, or
+/// nobody may read it.
+pub(crate) async fn load(store: &dyn Store, key: &str, limit: usize) -> Result<Option<(ETag, Vec<u8>)>, StoreError> {
+    match store.get(GetRequest { key: key.to_owned(), ..GetRequest::default() }).await {
+        Ok(Got::Object { info, body }) => Ok(Some((info.etag, collect(body, key, store.bucket(), limit).await?))),
+        Ok(Got::Unchanged) => Ok(None),
+        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::AccessDenied) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Stores the record, and answers its tag.

@@ -19,11 +19,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use suitecast_archive::{Archives, Digest, KeyClass, UnlistedTrees};
-use suitecast_store::{
-    ETag, ErrorKind, GetRequest, Got, ObjectHeaders, PutRequest, Store, StoreError, WriteCondition, collect,
-};
+use suitecast_store::{ETag, ErrorKind, ObjectHeaders, PutRequest, Store, StoreError, WriteCondition};
 
-use super::bucket::{PAGE_OBJECTS, listing, load_record, save_record};
+use super::bucket::{PAGE_OBJECTS, listing, load, load_record, save_record};
 use super::done::Done;
 use super::plan::{Item, ListedObject};
 use super::record::Record;
@@ -279,21 +277,13 @@ fn is_private(key: &str) -> bool {
     key.starts_with(".suitecast/")
 }
 
-/// Reads the seal. Without the right to read it, it is as good as absent.
+/// Reads the seal.
 async fn load_seal(store: &dyn Store, prefix: &str) -> Result<Standing, StoreError> {
-    let key = seal_key(prefix);
-    let got = match store.get(GetRequest { key: key.clone(), ..GetRequest::default() }).await {
-        Ok(got) => got,
-        Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::AccessDenied) => {
-            return Ok(Standing::default());
-        }
-        Err(error) => return Err(error),
-    };
-    let Got::Object { info, body } = got else {
-        return Ok(Standing::default());
-    };
-    let bytes = collect(body, &key, store.bucket(), MAX_SEAL_BYTES).await?;
-    Ok(Standing { tag: Some(info.etag), seal: serde_json::from_slice(&bytes).ok() })
+    let found = load(store, &seal_key(prefix), MAX_SEAL_BYTES).await?;
+    Ok(found.map_or_else(Standing::default, |(tag, bytes)| Standing {
+        tag: Some(tag),
+        seal: serde_json::from_slice(&bytes).ok(),
+    }))
 }
 
 #[cfg(test)]

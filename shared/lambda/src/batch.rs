@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
-
 use jiff::Timestamp;
 
 use crate::envelope::Delivery;
